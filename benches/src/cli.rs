@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Serve 1 KB for every path until standard input closes
     #[command(hide = true)]
     BareHandler,
+    /// Answer every gRPC call with 1 KB until standard input closes
+    #[command(hide = true)]
+    BareGrpc,
     /// Serve small responses that cost a given amount of CPU and a given wait, until killed
     #[command(hide = true)]
     Planted(PlantedArguments),
@@ -117,6 +120,8 @@ pub(crate) enum Part {
     Memory,
     /// Cost by users and by rate
     Scale,
+    /// gRPC calls at the same rate, beside h2load
+    Grpc,
 }
 
 impl GeneratorArguments {

@@ -130,7 +130,25 @@ fn measure(
             record.scale = Some(scale::measure(comparison, &server, ready, most, quick)?);
         }
     }
+    let calling = calling(ready);
+    if arguments.wants(Part::Grpc) && !calling.is_empty() {
+        let server = Server::start(ServerKind::Grpc, comparison.workshop)?;
+        let rate = arguments.rate;
+        let table = table::measure(comparison, &server, &calling, rate, connections, rounds)?;
+        record.tables.push(table);
+    }
     Ok(())
+}
+
+/// The peers that can send gRPC calls.
+fn calling(ready: &[Ready]) -> Vec<Ready> {
+    let calling = ready.iter().filter_map(|(peer, program)| {
+        let peer = peer::CALLING
+            .into_iter()
+            .find(|own| own.name() == peer.name())?;
+        Some((peer, program.clone()))
+    });
+    calling.collect()
 }
 
 fn settings(arguments: &GeneratorArguments, workshop: &Workshop) -> Settings {

@@ -30,7 +30,7 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 use crate::gate::planted_server;
-use crate::generator::server::bare_handler;
+use crate::generator::server::{bare_grpc, bare_handler};
 use crate::workshop::interrupt::Interrupted;
 
 fn main() -> ExitCode {
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),
+        Command::BareGrpc => bare_grpc::serve(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

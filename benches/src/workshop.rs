@@ -34,11 +34,14 @@ struct Scenarios {
     planted: PathBuf,
     stages: PathBuf,
     hit_rate: PathBuf,
+    grpc_job: PathBuf,
 }
 
 const FULL_JOB: &str = include_str!("../scenarios/full-job.toml");
 const STAGES: &str = include_str!("../scenarios/stages.toml");
 const HIT_RATE: &str = include_str!("../scenarios/hit-rate.toml");
+const GRPC_JOB: &str = include_str!("../scenarios/grpc-job.toml");
+const GRPC_SERVICE: &str = include_str!("../scenarios/shop.proto");
 const PLANTED: &str = include_str!("../scenarios/gate.toml");
 
 impl Workshop {
@@ -62,11 +65,14 @@ impl Workshop {
             let path = scratch.path().join(name);
             fs::write(&path, text).with_context(make).map(|()| path)
         };
+        // The scenario with calls refers to it.
+        scenario("shop.proto", GRPC_SERVICE)?;
         let scenarios = Scenarios {
             full_job: scenario("full-job.toml", FULL_JOB)?,
             planted: scenario("planted.toml", PLANTED)?,
             stages: scenario("stages.toml", STAGES)?,
             hit_rate: scenario("hit-rate.toml", HIT_RATE)?,
+            grpc_job: scenario("grpc-job.toml", GRPC_JOB)?,
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let held = |processor| Confines {
@@ -102,6 +108,11 @@ impl Workshop {
     /// Returns the scenario of the full job.
     pub(crate) fn full_job(&self) -> &Path {
         &self.scenarios.full_job
+    }
+
+    /// Returns the scenario with gRPC calls.
+    pub(crate) fn grpc_job(&self) -> &Path {
+        &self.scenarios.grpc_job
     }
 
     /// Returns the scenario for the planted server.

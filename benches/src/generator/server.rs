@@ -1,6 +1,7 @@
 //! Servers under load: the same for every peer, on loopback, each with its own request counter.
 
 mod bare;
+pub(crate) mod bare_grpc;
 pub(crate) mod bare_handler;
 mod nginx;
 
@@ -28,10 +29,12 @@ pub(crate) enum ServerKind {
     Nginx,
     /// A bare axum handler.
     Axum,
+    /// A bare gRPC service, for peers that send calls.
+    Grpc,
 }
 
 impl ServerKind {
-    /// All kinds.
+    /// All kinds that serve HTTP/1.1.
     pub(crate) const ALL: [ServerKind; 2] = [ServerKind::Nginx, ServerKind::Axum];
 
     /// Returns the name for a table.
@@ -39,6 +42,7 @@ impl ServerKind {
         match self {
             ServerKind::Nginx => "nginx",
             ServerKind::Axum => "axum",
+            ServerKind::Grpc => "grpc",
         }
     }
 
@@ -47,6 +51,7 @@ impl ServerKind {
         match self {
             ServerKind::Nginx => nginx::DESCRIPTION,
             ServerKind::Axum => bare::DESCRIPTION,
+            ServerKind::Grpc => bare::GRPC_DESCRIPTION,
         }
     }
 }
@@ -67,7 +72,8 @@ impl Server {
     pub(crate) fn start(kind: ServerKind, workshop: &Workshop) -> anyhow::Result<Self> {
         let (child, address, status) = match kind {
             ServerKind::Nginx => nginx::start(workshop)?,
-            ServerKind::Axum => bare::start(workshop)?,
+            ServerKind::Axum => bare::start("bare-handler", workshop)?,
+            ServerKind::Grpc => bare::start("bare-grpc", workshop)?,
         };
         Ok(Self {
             kind,
@@ -109,7 +115,7 @@ impl Server {
                 self.asked.set(self.asked.get() + 1);
                 nginx::count(&answer).map(|count| count.saturating_sub(self.asked.get()))
             }
-            ServerKind::Axum => answer.trim().parse().ok(),
+            ServerKind::Axum | ServerKind::Grpc => answer.trim().parse().ok(),
         };
         count.with_context(|| format!("could not parse the request count of {}", self.kind.name()))
     }

@@ -87,7 +87,10 @@ pub(crate) fn measure(
                 rate: Some(rate),
                 connections,
                 measured: comparison.measured,
-                scenario: comparison.workshop.full_job(),
+                scenario: match server.kind() {
+                    ServerKind::Grpc => comparison.workshop.grpc_job(),
+                    ServerKind::Nginx | ServerKind::Axum => comparison.workshop.full_job(),
+                },
                 lead: Duration::ZERO,
                 open_files: None,
             };

@@ -1,4 +1,4 @@
-//! h2load from nghttp2, with HTTP/1.1.
+//! h2load from nghttp2, with HTTP/1.1, and with gRPC calls over HTTP/2.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +9,45 @@ use crate::generator::peer::{Pace, Peer, Source, command};
 
 /// h2load from nghttp2, with HTTP/1.1.
 pub(super) struct H2load;
+
+/// h2load with gRPC calls. It knows nothing of gRPC: it posts a framed message, and does not look at the status in the trailers.
+pub(super) struct H2loadGrpc;
+
+/// `shop.Query` with the name `pear`, behind the prefix of a message.
+const CALL: &[u8] = b"\0\0\0\0\x06\x0a\x04pear";
+
+impl Peer for H2loadGrpc {
+    fn name(&self) -> &'static str {
+        H2load.name()
+    }
+
+    fn pace(&self) -> Pace {
+        H2load.pace()
+    }
+
+    fn source(&self) -> Source {
+        H2load.source()
+    }
+
+    fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
+        let (connections, seconds, rate) =
+            (job.connections, job.lasts.as_secs(), job.rate_of_each());
+        let body = job.folder.join("call");
+        std::fs::write(&body, CALL)?;
+        let line = format!("-t 1 -c {connections} -m 1 -D {seconds} --rps {rate}");
+        let mut command = command(program, &line);
+        command
+            .args(["-H", "content-type: application/grpc", "-H", "te: trailers"])
+            .arg("-d")
+            .arg(body)
+            .arg(format!("{}/shop.Shop/Find", job.target));
+        Ok(command)
+    }
+
+    fn read(&self, output: &str) -> Option<PeerReport> {
+        H2load.read(output)
+    }
+}
 
 impl Peer for H2load {
     fn name(&self) -> &'static str {

@@ -71,7 +71,7 @@ async fn listen() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn announce(listening: &Listening) -> anyhow::Result<()> {
+pub(super) fn announce(listening: &Listening) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut line = serde_json::to_string(listening)?;
     line.push('\n');

@@ -111,7 +111,7 @@ pub(crate) const TENFOLD: &dyn Peer = PEERS[0];
 /// The open-model peer that sets the goal for cost and lag.
 pub(crate) const WRK2: &dyn Peer = PEERS[1];
 
-/// The peers that can send gRPC calls. ghz and k6 are in no registry that installs programs here.
+/// The peers that can send gRPC calls. ghz and k6 are not among them: no package registry has their programs.
 pub(crate) const CALLING: [&dyn Peer; 2] = [TENFOLD, &h2load::H2loadGrpc];
 
 /// Returns the peer with this name.

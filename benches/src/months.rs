@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &MonthsArguments) -> anyhow::Result<()> {
         for (operation, times) in operations.iter().zip(&mut times) {
             for (table, times) in TABLES.iter().zip(times) {
                 workshop.interrupt().check()?;
-                times.push(database.timed(operation, table)?);
+                times.push(database.timed(operation, table, posts)?);
             }
         }
     }
@@ -329,14 +329,14 @@ impl Database {
     }
 
     /// Returns the mean time of an operation in a round, in microseconds.
-    fn timed(&self, operation: &Operation, table: &str) -> anyhow::Result<f64> {
+    fn timed(&self, operation: &Operation, table: &str, posts: u64) -> anyhow::Result<f64> {
         let statement = operation.statement.replace("{table}", table);
         let repeated = operation.repeated;
+        let step = MONTH_IDS / posts.max(1);
         let us = self.block_us(&format!(
-            "DECLARE turn INT DEFAULT 0;\nWHILE turn < {repeated} DO SET turn = turn + 1; SET @a = 1 + FLOOR(RAND() * {AUTHORS}); \
-             SET @m = FLOOR(RAND() * {MONTHS}); SET @p = (SELECT MIN(id) FROM {table} WHERE id >= FLOOR(RAND(turn) * {})); \
-             {statement}; END WHILE;",
-            first_id(MONTHS - 1)
+            "DECLARE turn INT DEFAULT 0;\nWHILE turn < {repeated} DO SET turn = turn + 1; \
+             SET @a = CAST(1 + FLOOR(RAND() * {AUTHORS}) AS UNSIGNED); SET @m = CAST(FLOOR(RAND() * {MONTHS}) AS UNSIGNED); \
+             SET @p = @m * {MONTH_IDS} + CAST(FLOOR(RAND() * {posts}) AS UNSIGNED) * {step}; {statement}; END WHILE;"
         ))?;
         Ok(us / repeated as f64)
     }

@@ -129,6 +129,7 @@ mod tests {
             took_s: 60.0,
         };
         let text = page(&figures).markdown();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             text.contains("| read feed | 3 | 4.00 ms | 7.00 ms | +3.00 ms | +1.00 ms |"),
             "{text}"

@@ -105,6 +105,7 @@ mod tests {
             took_s: 1.0,
         };
         let text = page(&figures).markdown();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             text.contains("| a post | 200 us | 50.0 ms | 250 x |"),
             "{text}"

@@ -23,7 +23,7 @@ impl GuardedFiles {
     pub(super) fn new(inner: Arc<dyn Files>, is_limited: bool) -> Self {
         let guard = match is_limited {
             true => Guard::new("file store", CALLS_MAX),
-            false => Guard::unlimited("file store"),
+            false => Guard::with_limits("file store", CALLS_MAX, false),
         };
         Self { inner, guard }
     }

@@ -50,20 +50,22 @@ pub(crate) trait GuardedError: fmt::Display {
 impl Guard {
     /// Guards calls to a component, of which at most `calls_max` run at once.
     pub(crate) fn new(component: &'static str, calls_max: usize) -> Self {
-        Self {
-            places: Semaphore::new(calls_max),
-            circuit: Circuit::new(component),
-            budget: TpsBudget::new(BUDGET_PERIOD, BUDGET_MIN_PER_S, BUDGET_SHARE),
-            is_limited: true,
-        }
+        Self::with_limits(component, calls_max, true)
     }
 
-    /// Like [`new`](Self::new), but all failed calls are repeated, and none is refused: for an experiment, to see a retry
-    /// storm.
-    pub(crate) fn unlimited(component: &'static str) -> Self {
+    /// Like [`new`](Self::new), but without limits, all failed calls are repeated, and none is refused: for an experiment, to see a
+    /// retry storm.
+    pub(crate) fn with_limits(component: &'static str, calls_max: usize, is_limited: bool) -> Self {
+        let places = if is_limited {
+            calls_max
+        } else {
+            Semaphore::MAX_PERMITS
+        };
         Self {
-            is_limited: false,
-            ..Self::new(component, Semaphore::MAX_PERMITS)
+            places: Semaphore::new(places),
+            circuit: Circuit::new(component),
+            budget: TpsBudget::new(BUDGET_PERIOD, BUDGET_MIN_PER_S, BUDGET_SHARE),
+            is_limited,
         }
     }
 
@@ -272,7 +274,7 @@ mod tests {
     /// The server is back after 3 s, but the retries are more than it can do, for ever.
     #[tokio::test(start_paused = true)]
     async fn retry_storm_outlives_its_cause() {
-        let (calls, succeeded) = outage(Guard::unlimited("test")).await;
+        let (calls, succeeded) = outage(Guard::with_limits("test", 1, false)).await;
         assert!(calls > 2.0, "{calls} calls for each request");
         assert!(succeeded < 0.1, "{succeeded} of the last requests");
     }

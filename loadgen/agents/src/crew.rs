@@ -30,7 +30,7 @@ const BEAT: Duration = Duration::from_millis(500);
 /// Time between two heartbeats while the clocks are estimated.
 const QUICK_BEAT: Duration = Duration::from_millis(30);
 
-/// Quick heartbeats, before and after the start.
+/// Quick heartbeats, from the first on.
 const QUICK_BEATS: u32 = 20;
 
 /// Round trips that an estimate of a clock needs.

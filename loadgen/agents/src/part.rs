@@ -386,6 +386,12 @@ fn judge(
     let here = |file: &Path| sent(file).map_or_else(PathBuf::new, |(_, place)| place.clone());
     let description = job.target().clone().without_addresses().with_files(here);
     let target = description.target().map_err(|error| failure(&error))?;
+    // The sockets of a machine belong to its own services, such as one that runs containers.
+    if target.socket().is_some() {
+        return Err(Failure(
+            "agents send no load to Unix domain sockets".to_owned(),
+        ));
+    }
     let addresses = target.resolve().map_err(|error| failure(&error))?;
     (limits.hosts)(target.host(), &addresses).map_err(Failure)?;
     let target = TargetDescription::of(&target.at(addresses));

@@ -14,7 +14,8 @@ const KILLS: u32 = 10;
 const RUN_S: f64 = 5.0;
 
 /// What is broken.
-const BREAKS: [&str; 7] = [
+const BREAKS: [&str; 8] = [
+    "agent ended",
     "agent killed",
     "generator killed",
     "controller killed",
@@ -128,6 +129,7 @@ fn random_kills_never_double_or_hide_a_request() {
         std::thread::sleep(after);
         let far = agents[2].child.id();
         match what {
+            "agent ended" => send(far, Signal::TERM),
             "agent killed" => send(far, Signal::KILL),
             "generator killed" => generators_of(&agents[0].child)
                 .into_iter()

@@ -54,7 +54,7 @@ fn lost_agent_may_stop_the_run() {
     place.write("light.toml", &light_scenario("200/s", "60s"));
     let _one = Agent::start(&place, &nats.url(), "one", &[]);
     let link = SlowLink::start(nats.port, Duration::from_millis(2));
-    let two = Agent::start(&place, &link.url(), "two", &[]);
+    let _two = Agent::start(&place, &link.url(), "two", &[]);
     let arguments = ["--agents", "2", "--on-lost-agent", "stop"];
     let running = run_command(&place, &nats.url(), &service.url(), &arguments);
     let running = { running }.spawn().unwrap();
@@ -78,16 +78,6 @@ fn lost_agent_may_stop_the_run() {
     assert_ne!(summary["verdict"]["measurement"], "valid");
     let early = summary["ended_early"].as_str().unwrap();
     assert!(early.contains("stopped because agent two"), "{early}");
-    // The agent that was cut off has stopped by itself, and keeps its record.
-    two.wait_for("the record is kept");
-    let kept = std::fs::read_dir(place.path("two.records")).unwrap();
-    let kept = kept.flatten().next().unwrap().path();
-    assert!(kept.join("generators/2/counts.json").exists());
-    let counts = read_json(&kept.join("generators/2/counts.json"));
-    let until = counts["elapsed_ns"].as_u64().unwrap();
-    let of_run = read_json(&place.path("run/generators/2/counts.json"));
-    assert!(until >= of_run["elapsed_ns"].as_u64().unwrap());
-    link.heal();
 }
 
 #[test]

@@ -51,6 +51,11 @@ fn operator_of_an_agent_limits_its_runs() {
             "allows only 127.0.0.1 (--allow-host), not localhost",
         ),
         (
+            "unix:/run/app.sock",
+            &["--agent-label", "of=one", "--rate", "50/s"],
+            "no load to Unix domain sockets",
+        ),
+        (
             &target,
             &["--agents", "2"],
             "agent two (generator 2 of 2) could not do its share: its operator allows only app.example",

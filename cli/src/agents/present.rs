@@ -49,7 +49,7 @@ pub(crate) fn muster(
     })
 }
 
-/// Runs an agent until it is told to end.
+/// Runs an agent until it is interrupted.
 pub(crate) fn serve(arguments: &AgentArguments) -> anyhow::Result<Exit> {
     let interrupt = interrupt::catch()?;
     let allowed = host_guard::allowed_hosts(&arguments.allowed_hosts)?;

@@ -9,11 +9,7 @@ use super::values::{Label, label, rate};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 it was told to end; 104 bad configuration; 107 the NATS server could not be reached"
-)]
-#[cfg_attr(
-    not(feature = "agents"),
-    expect(dead_code, reason = "no agents are built in")
+    after_help = "Exit codes: 0 interrupted; 104 bad configuration; 107 the NATS server could not be reached"
 )]
 pub(crate) struct AgentArguments {
     /// NATS server, such as nats://127.0.0.1:4222 or tls://nats.example:4222

@@ -4,7 +4,7 @@ use crate::agents;
 use crate::arguments::agent::AgentArguments;
 use crate::exit::Exit;
 
-/// Takes part in runs until it is told to end.
+/// Takes part in runs until it is interrupted.
 pub(crate) fn agent(arguments: &AgentArguments) -> anyhow::Result<Exit> {
     agents::serve(arguments)
 }

@@ -163,7 +163,7 @@ fn wait_for_checkpoints(run: &Path, count: u32, second: u64) {
     }
 }
 
-/// Whether any file below a directory contains a text.
+/// Returns whether any file below a directory contains a text.
 fn is_stored(directory: &Path, text: &str) -> bool {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries.flatten().any(|entry| {

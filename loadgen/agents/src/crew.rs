@@ -45,7 +45,7 @@ const LEAD: (Duration, Duration) = (Duration::from_millis(400), Duration::from_s
 /// Time in which agents that were ordered to stop complete and send their records.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
-/// Longest time in which agents are told that the run is over.
+/// Time limit for the message that the run is over.
 const RELEASE_MAX: Duration = Duration::from_secs(1);
 
 /// Exit code of a run whose agent refuses its part, or has no usable clock.
@@ -218,7 +218,7 @@ impl AgentCrew {
         Ok(tasks)
     }
 
-    /// What is known of the agents.
+    /// Describes the agents and their clocks.
     fn describe(&self, members: &Members) -> Agents {
         let agents = (1..).zip(&members.members).map(|(number, member)| Agent {
             number,

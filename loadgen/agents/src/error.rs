@@ -35,7 +35,7 @@ pub enum AgentsError {
     /// The system refused something.
     #[error("could not {action}: {source}")]
     System {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The reason.
         source: std::io::Error,

@@ -10,7 +10,7 @@
 //! | `message` | messages between controller and agents |
 //! | `seal` | sealed bodies |
 //! | `parcels` | bytes by their digest, which agents fetch |
-//! | `placement` | where an agent places the files that a scenario names |
+//! | `placement` | places of a scenario's files on an agent's machine |
 //! | `clock_offset` | the offset of another machine's clock. Pure |
 //! | `record_copy`, `record_store` | a record on its way, and where it arrives |
 //! | `limits` | what the operator of an agent allows |

@@ -46,7 +46,7 @@ pub(crate) struct Member {
     state: Mutex<MemberState>,
 }
 
-/// What is known of an agent.
+/// State of an agent, by its messages.
 struct MemberState {
     messages: Messages,
     store: RecordStore,
@@ -70,7 +70,7 @@ pub(crate) struct End {
     pub(crate) code: Option<u8>,
 }
 
-/// What is known of an agent's clock.
+/// Round trips to an agent's clock.
 #[derive(Debug, Default)]
 struct Clock {
     latest: VecDeque<RoundTrip>,

@@ -50,7 +50,7 @@ pub(crate) struct Part {
     pub(crate) interrupt: Interrupt,
 }
 
-/// What is left of a part.
+/// Outcome of a part.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The controller has its record, or nothing was recorded.

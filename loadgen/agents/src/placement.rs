@@ -1,4 +1,4 @@
-//! Where an agent places the files that a scenario names.
+//! Places of a scenario's files on an agent's machine.
 
 use std::path::{Component, Path, PathBuf};
 

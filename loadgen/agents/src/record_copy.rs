@@ -10,7 +10,7 @@ use crate::outbox::ReportError;
 use crate::parcels::{parcel_of, parcel_of_file, read_part};
 use crate::record_store::{DOCUMENTS, LOG};
 
-/// Where the parts of a record go.
+/// Receiver of the parts of a record.
 pub(crate) trait Recipient: Sync {
     /// Takes a part, and returns once it has arrived.
     fn take(

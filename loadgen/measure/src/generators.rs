@@ -7,7 +7,7 @@
 //! | `lines` | messages as lines of JSON |
 //! | `shared_clock` | instants that all processes of this machine share |
 //! | `generation` | a generator, from its job to its record |
-//! | `worker` | what a run needs of a generator, wherever it works |
+//! | `worker` | a generator on this machine or another, as a run uses it |
 //! | `generator` | a generator, as its messages describe it |
 //! | `generator_process` | the process of a generator |
 //! | `fleet` | all generators of a run, from their start to the sum of their records |
@@ -35,12 +35,12 @@ pub use worker::{Crew, Exit, Message, Messages, Worker};
 use crate::MeasureError;
 use generator_process::GeneratorProcess;
 
-/// Several generators of one run, and where they work.
+/// Several generators of one run, and their machines.
 #[derive(Debug)]
 pub struct Generators {
     /// Number of generators.
     pub count: u32,
-    /// Where they work.
+    /// Their machines.
     pub place: Place,
     /// Hosts that the command line permits redirects to lead to, by name. Each generator judges them again.
     pub permitted_hosts: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Generators {
     pub on_loss: OnLoss,
 }
 
-/// Where the generators of a run work.
+/// The machines of a run's generators.
 #[derive(Debug)]
 pub enum Place {
     /// Processes of this machine.

@@ -13,7 +13,7 @@ const KILLS: u32 = 10;
 /// Length of each run.
 const RUN_S: f64 = 5.0;
 
-/// What is broken.
+/// Faults, in turn.
 const BREAKS: [&str; 8] = [
     "agent ended",
     "agent killed",
@@ -78,7 +78,7 @@ fn put_together(place: &Workplace, agents: &[Agent]) {
     }
 }
 
-/// How often each line came.
+/// Counts each line.
 fn counted(lines: &[String]) -> HashMap<&str, usize> {
     let mut counts = HashMap::new();
     for line in lines {

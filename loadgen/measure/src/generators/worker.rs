@@ -1,4 +1,4 @@
-//! What a run needs of a generator, wherever it works.
+//! A generator on this machine or another, as a run uses it.
 
 use std::fmt;
 use std::sync::mpsc::Sender;
@@ -45,7 +45,7 @@ pub trait Worker: Send {
 /// The end of a generator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exit {
-    /// What is known of it, for a generator that did not complete its record: "its process ended with signal 9".
+    /// Reason for a record that is not complete: "its process ended with signal 9".
     pub reason: String,
     /// Exit code of its process. `None` if a signal ended it, or it is not known.
     pub code: Option<u8>,

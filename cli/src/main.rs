@@ -23,10 +23,6 @@ mod interrupt;
 mod ladder;
 mod library;
 mod live;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`tenfold agent --print-manifest` is to print it")
-)]
 mod manifest;
 mod output;
 mod permission;

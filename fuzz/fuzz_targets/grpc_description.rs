@@ -19,7 +19,10 @@ fuzz_target!(|data: &[u8]| {
     };
     for service in pool.services() {
         for method in service.methods() {
-            let _ = (method.input().fields().count(), method.output().fields().count());
+            let _ = (
+                method.input().fields().count(),
+                method.output().fields().count(),
+            );
         }
     }
 });

@@ -157,7 +157,8 @@ impl Scenario {
         self.names.data.iter().map(Arc::as_ref)
     }
 
-    /// Returns the files that the scenario reads, as it names them: data, scripts, bodies and recordings. Each once.
+    /// Returns the files that the scenario reads, as it names them: data, scripts, bodies, recordings and descriptions of gRPC services. Each once. A
+    /// `.proto` file may import others, which are not among them.
     pub fn files(&self) -> Vec<&Path> {
         let bodies = self.requests.iter().flat_map(Request::files);
         let scripts = self.requests.iter().filter_map(|own| own.script.as_ref());
@@ -165,12 +166,15 @@ impl Scenario {
             Shape::Trace(trace) => Some(trace.file.as_path()),
             _ => None,
         });
+        let calls = self.requests.iter().filter_map(|own| own.grpc.as_ref());
+        let descriptions = calls.flat_map(|call| &call.proto);
         let mut files: Vec<&Path> = self
             .data()
             .map(|data| data.file.as_path())
             .chain(scripts.filter_map(|script| script.file.as_deref()))
             .chain(bodies.map(|body| body.file.as_path()))
             .chain(traces)
+            .chain(descriptions.map(|path| path.as_path()))
             .collect();
         files.sort_unstable();
         files.dedup();

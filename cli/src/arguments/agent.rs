@@ -69,6 +69,26 @@ pub(crate) struct AgentArguments {
         env = "TENFOLD_MAX_USERS"
     )]
     pub(crate) max_users: Option<u32>,
+    /// Print the Kubernetes manifest of N such agents, and exit. --creds and --ca then name the Secrets with the files agent.creds and ca.crt
+    #[arg(
+        long,
+        help_heading = "Kubernetes",
+        value_name = "N",
+        env = "TENFOLD_PRINT_MANIFEST",
+        value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with_all = ["name", "nkey"]
+    )]
+    pub(crate) print_manifest: Option<u32>,
+    /// Image of the agents in the manifest
+    #[arg(
+        long,
+        help_heading = "Kubernetes",
+        value_name = "IMAGE",
+        env = "TENFOLD_IMAGE",
+        default_value = "tenfold:latest",
+        requires = "print_manifest"
+    )]
+    pub(crate) image: String,
 }
 
 #[derive(Debug, Args)]

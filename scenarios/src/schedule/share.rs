@@ -163,7 +163,7 @@ mod tests {
         let text = format!(
             "version = 1\nname = \"x\"\n\
              phases = [{{ name = \"a\", kind = \"ramp\", from = \"10/s\", to = \"90/s\", duration = \"2s\" }}]\n\
-             requests = [{{ name = \"r\", kind = \"read\", method = \"POST\", path = \"/\" }}]\n{more}"
+             requests = [{{ name = \"r\", kind = \"read\", method = \"POST\", path = \"/\", capture = {{ token = \"json:/token\" }} }}]\n{more}"
         );
         Scenario::parse(&text, std::path::Path::new("x.toml")).unwrap()
     }

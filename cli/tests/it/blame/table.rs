@@ -31,6 +31,22 @@ const COVERED_ELSEWHERE: &[(&str, &str)] = &[
         "one of several generators dies, and more than 1% of the arrivals are not sent",
         "`generators::share_of_a_killed_generator_is_missing`",
     ),
+    (
+        "an agent dies, hangs or is cut off, and more than 1% of the arrivals are not sent",
+        "`agents::losses::share_of_a_killed_agent_is_missing`",
+    ),
+    (
+        "an agent started apart from the others, or its clock went astray, by more than `--clock-error-max`",
+        "`verdict::clocks::tests` of tenfold-analysis",
+    ),
+    (
+        "an agent refuses its share, or its clock is not known well enough",
+        "`agents::refusals::operator_of_an_agent_limits_its_runs`",
+    ),
+    (
+        "there are too few agents, or the NATS server can't be reached",
+        "`agents::refusals::agents_that_can_not_be_used_are_named`",
+    ),
 ];
 
 /// A row of the table.

@@ -85,12 +85,12 @@ mod tests {
             (
                 Some(-7_000_000),
                 None,
-                "agent box2 (generator 2 of 2) started 7 ms apart",
+                "agent box2 (generator 2 of 2) started 7.00 ms apart",
             ),
             (
                 Some(0),
                 Some(9_000_000),
-                "the clock of agent box2 (generator 2 of 2) went 9 ms apart",
+                "the clock of agent box2 (generator 2 of 2) went 9.00 ms apart",
             ),
         ] {
             let objections = clocks(&run_with(start, drift));

@@ -28,7 +28,7 @@ const ORDERS_MAX: usize = 8;
 /// Threads of an agent: heartbeats are answered while another one reads a file.
 const THREADS: usize = 3;
 
-/// What an agent is, and what its operator allows.
+/// An agent and the limits of its operator.
 #[derive(Debug)]
 pub struct AgentOptions {
     /// The NATS server.
@@ -37,7 +37,7 @@ pub struct AgentOptions {
     pub name: String,
     /// Labels, by which runs choose agents.
     pub labels: BTreeMap<String, String>,
-    /// What its operator allows.
+    /// Limits of its operator.
     pub limits: Limits,
     /// Directory of records on their way. What can't be delivered stays there, below the name of the run.
     pub directory: PathBuf,

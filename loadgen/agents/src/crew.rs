@@ -51,7 +51,7 @@ const RELEASE_MAX: Duration = Duration::from_secs(1);
 /// Exit code of a run whose agent refuses its part, or has no usable clock.
 const REFUSED: u8 = 104;
 
-/// What a run asks of its agents.
+/// Wishes of a run for its agents.
 #[derive(Debug, Clone)]
 pub struct CrewOptions {
     /// Folder of the scenario, to which its files are relative.

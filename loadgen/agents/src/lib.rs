@@ -12,7 +12,7 @@
 //! | `parcels` | bytes by their digest, which agents fetch |
 //! | `placement` | places of a scenario's files on an agent's machine |
 //! | `clock_offset` | the offset of another machine's clock. Pure |
-//! | `record_copy`, `record_store` | a record on its way, and where it arrives |
+//! | `record_copy`, `record_store` | a record on its way, and its destination |
 //! | `limits` | what the operator of an agent allows |
 //! | `agent` | an agent, from one run to the next |
 //! | `part` | an agent's part of one run |

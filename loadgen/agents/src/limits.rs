@@ -1,4 +1,4 @@
-//! What the operator of an agent allows.
+//! Limits that the operator of an agent sets.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tenfold_scenarios::{Rate, Scenario, Share};
 /// Judges a host by its name and all its addresses. The error is the reason why it may not be put under load.
 pub type Judge = Arc<dyn Fn(&str, &[SocketAddr]) -> Result<(), String> + Send + Sync>;
 
-/// What the operator of an agent allows. A run can't change it.
+/// Limits that the operator of an agent sets. A run can't change it.
 #[derive(Clone)]
 pub struct Limits {
     /// The hosts that load may be sent to.

@@ -31,7 +31,7 @@ const TRIPS_MAX: usize = 32;
 /// Longest event in bytes.
 const EVENT_BYTES_MAX: usize = 32 << 20;
 
-/// What all agents of a run share.
+/// Settings that all agents of a run share.
 pub(crate) struct Members {
     pub(crate) run: String,
     pub(crate) client: Client,

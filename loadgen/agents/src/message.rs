@@ -60,7 +60,7 @@ pub(crate) struct Offer {
     /// Its machine. `None` in other versions that don't say.
     #[serde(default)]
     pub(crate) host: Option<Host>,
-    /// Public key for what is sealed for it.
+    /// Public key to seal messages with for it.
     #[serde(default)]
     pub(crate) key: String,
     /// `true` while it takes part in a run.
@@ -86,7 +86,7 @@ pub(crate) enum Request {
     },
 }
 
-/// What an agent gets for its part of a run.
+/// Orders of an agent for its part of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Assignment {

@@ -167,7 +167,7 @@ fn random_kills_never_double_or_hide_a_request() {
             std::thread::sleep(Duration::from_millis(20));
         }
         let ended = Ended::of(running.wait_with_output().unwrap());
-        // Whatever is on its way arrives.
+        // Messages on their way arrive.
         std::thread::sleep(Duration::from_millis(300));
         let sent = std::mem::take(&mut *lines.lock().unwrap());
         for (line, count) in counted(&sent) {

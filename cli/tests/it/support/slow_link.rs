@@ -14,7 +14,7 @@ pub(crate) struct SlowLink {
 }
 
 impl SlowLink {
-    /// Starts a proxy before a server on a port of this machine, which delays what goes each way.
+    /// Starts a proxy before a server on a port of this machine. It delays the bytes of both directions.
     pub(crate) fn start(port: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let link = Self {
@@ -47,7 +47,7 @@ impl SlowLink {
         self.is_cut.store(true, Ordering::Relaxed);
     }
 
-    /// Passes everything on again. What was lost breaks the connections, so they are made anew.
+    /// Passes bytes on again. Lost bytes break connections, so clients connect anew.
     pub(crate) fn heal(&self) {
         for stream in self.streams.lock().unwrap().drain(..) {
             let _ = stream.shutdown(std::net::Shutdown::Both);

@@ -49,9 +49,9 @@ pub(crate) struct ServerList {
 /// How a balancer learns of boxes that come and go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// It is told of each, and forgets it.
+    /// It adds each when it is ready, and removes it.
     Told,
-    /// Its settings name all, and those without a box are in maintenance. HAProxy 2.6 can't check a server that it was told of by a program.
+    /// Its settings name all, and those without a box are in maintenance. A program can check only these servers (HAProxy 2.6).
     Named,
 }
 

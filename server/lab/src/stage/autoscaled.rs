@@ -167,7 +167,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     })
 }
 
-/// A list whose balancer is told of each server.
+/// A list to which servers are added, and from which they are removed.
 fn told(name: &'static str) -> ServerList {
     ServerList {
         name,

@@ -40,6 +40,23 @@ fn mover(users: &Arc<dyn Directory>, shards: &BTreeMap<String, Arc<dyn Shard>>) 
     Mover::new(Arc::clone(users), shards.clone())
 }
 
+/// Longest time for which a client tries again: a bucket whose mover was killed is writable once the next one goes on.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Repeats a write that was refused because its bucket moves. Nothing was written then.
+async fn written<T>(mut write: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+    let begun = Instant::now();
+    loop {
+        match write().await {
+            Err(StoreError::Unavailable(why)) if why.contains("is moving") => {
+                assert!(begun.elapsed() < PATIENCE, "{why}");
+                sleep(Duration::from_millis(20)).await;
+            }
+            done => return done.unwrap(),
+        }
+    }
+}
+
 /// Writes posts of one author, edits and deletes some. Returns what must be there.
 async fn write_until(
     store: Arc<ShardedStore>,
@@ -57,7 +74,7 @@ async fn write_until(
             html: String::new(),
             created_at: Timestamp(number),
         };
-        let post = store.create_post(new).await.unwrap();
+        let post = written(async || store.create_post(new.clone()).await).await;
         assert!(expected.insert(post.id, content).is_none());
         assert_eq!(store.post(post.id).await.unwrap(), post);
         if number % 3 == 0 {
@@ -67,12 +84,12 @@ async fn write_until(
                 html: String::new(),
                 updated_at: Timestamp(number + 1),
             };
-            store.update_post(author, post.id, edit).await.unwrap();
+            written(async || store.update_post(author, post.id, edit.clone()).await).await;
             assert_eq!(store.post(post.id).await.unwrap().content, content);
             expected.insert(post.id, content);
         }
         if number % 5 == 0 {
-            store.delete_post(author, post.id).await.unwrap();
+            written(async || store.delete_post(author, post.id).await).await;
             expected.remove(&post.id);
         }
         sleep(Duration::from_millis(10)).await;

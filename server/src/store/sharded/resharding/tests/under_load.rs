@@ -44,7 +44,10 @@ fn mover(users: &Arc<dyn Directory>, shards: &BTreeMap<String, Arc<dyn Shard>>) 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Repeats a write that was refused because its bucket moves. Nothing was written then.
-async fn written<T>(mut write: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+async fn written<T, F>(mut write: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let begun = Instant::now();
     loop {
         match write().await {
@@ -74,7 +77,7 @@ async fn write_until(
             html: String::new(),
             created_at: Timestamp(number),
         };
-        let post = written(async || store.create_post(new.clone()).await).await;
+        let post = written(|| store.create_post(new.clone())).await;
         assert!(expected.insert(post.id, content).is_none());
         assert_eq!(store.post(post.id).await.unwrap(), post);
         if number % 3 == 0 {
@@ -84,12 +87,12 @@ async fn write_until(
                 html: String::new(),
                 updated_at: Timestamp(number + 1),
             };
-            written(async || store.update_post(author, post.id, edit.clone()).await).await;
+            written(|| store.update_post(author, post.id, edit.clone())).await;
             assert_eq!(store.post(post.id).await.unwrap().content, content);
             expected.insert(post.id, content);
         }
         if number % 5 == 0 {
-            written(async || store.delete_post(author, post.id).await).await;
+            written(|| store.delete_post(author, post.id)).await;
             expected.remove(&post.id);
         }
         sleep(Duration::from_millis(10)).await;

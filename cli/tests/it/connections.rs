@@ -216,3 +216,16 @@ fn rejects_unusable_tls_files() {
         assert!(!place.path("run").exists());
     }
 }
+
+#[test]
+fn silent_name_server_is_named() {
+    let place = Workplace::new();
+    place.write("light.toml", &light_scenario("20/s", "1s"));
+    let run = ["run", "light.toml", "--target", "http://name.invalid"];
+    // Nothing listens at the port.
+    let ended = place
+        .run(&[&run[..], &["--dns", "127.0.0.1:9"]].concat())
+        .expect(107);
+    let question = "does the name server 127.0.0.1:9 answer?";
+    assert!(ended.stderr.contains(question), "{}", ended.stderr);
+}

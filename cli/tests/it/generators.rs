@@ -4,16 +4,14 @@
 
 use crate::support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::raw_service::RawService;
+use support::recording_service::recording_service;
 use support::{Ended, Workplace, light_scenario, read_json};
 
 /// Longest time until a process has done something.
@@ -153,40 +151,6 @@ fn two_generators_are_one_run() {
     let again = place.run(&["report", "run", "--json"]).expect(0).json();
     assert_eq!(again["arrivals"], summary["arrivals"]);
     assert_eq!(again["latency_ns"], summary["latency_ns"]);
-}
-
-/// Starts a service that keeps every request line it gets.
-fn recording_service() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&lines);
-    std::thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            let kept = Arc::clone(&kept);
-            std::thread::spawn(move || record(&stream, &kept));
-        }
-    });
-    (address, lines)
-}
-
-fn record(mut stream: &TcpStream, kept: &Mutex<Vec<String>>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut first = String::new();
-        if reader.read_line(&mut first).ok()? == 0 {
-            return None;
-        }
-        kept.lock().unwrap().push(first);
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            reader.read_line(&mut line).ok()?;
-        }
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
-            .ok()?;
-    }
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Part {
         }
     }
 
-    /// Runs the generator, and passes on what it reports and records.
+    /// Runs the generator, and passes on its reports and records.
     async fn run(&mut self, prepared: Prepared, directory: &Path) -> Result<Outcome, Failure> {
         let Prepared { job, files, .. } = prepared;
         let record = record_directory(directory, self.assignment.number);

@@ -41,7 +41,7 @@ impl RecordCopy {
         }
     }
 
-    /// Sends what has changed. With `is_final`, the generator has ended, and the digest of the whole log is sent as well.
+    /// Sends the changes. With `is_final`, the generator has ended, and the digest of the whole log is sent as well.
     ///
     /// # Errors
     /// If a file can't be read, or a part does not arrive. The next call goes on from there.

@@ -44,7 +44,7 @@ pub struct Generators {
     pub place: Place,
     /// Hosts that the command line permits redirects to lead to, by name. Each generator judges them again.
     pub permitted_hosts: Vec<String>,
-    /// What the others do if one is lost.
+    /// Reaction of the others if one is lost.
     pub on_loss: OnLoss,
 }
 
@@ -60,7 +60,7 @@ pub enum Place {
     Crew(Box<dyn Crew>),
 }
 
-/// What the other generators do if one is lost.
+/// Reaction of the other generators if one is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnLoss {
     /// They send their shares to the end.

@@ -1,6 +1,7 @@
 //! The service under load.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -144,18 +145,22 @@ impl Target {
     /// # Errors
     /// If the host can't be resolved.
     pub(crate) fn look_up(&self) -> Result<(Vec<SocketAddr>, Duration), LoadError> {
-        let unknown = |reason: String| LoadError::Unreachable {
+        let unresolved = |reason: &str, question: &str| LoadError::Unreachable {
             target: self.url.clone(),
-            reason: format!(
-                "{} could not be resolved: {reason}; is the name right?",
-                self.host
-            ),
+            reason: format!("{} could not be resolved: {reason}; {question}?", self.host),
         };
+        let unknown = |reason: String| unresolved(&reason, "is the name right");
         let literal: Option<IpAddr> = self.host.parse().ok();
         let (addresses, ttl) = match self.options.name_server.filter(|_| literal.is_none()) {
             Some(server) => {
                 let found = server.look_up(&self.host);
-                let found = found.map_err(|error| unknown(error.to_string()))?;
+                let found = found.map_err(|error| match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::InvalidInput => unknown(error.to_string()),
+                    _ => unresolved(
+                        &error.to_string(),
+                        &format!("does the name server {} answer", server.address()),
+                    ),
+                })?;
                 let with_port = |address: IpAddr| SocketAddr::new(address, self.port);
                 let addresses = found.addresses.into_iter().map(with_port);
                 (addresses.collect(), found.ttl)

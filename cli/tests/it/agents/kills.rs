@@ -214,7 +214,7 @@ fn random_kills_never_double_or_hide_a_request() {
         }
         agents.clear();
     }
-    println!("what is broken: runs, with fewer requests, without a record");
+    println!("broken part: runs, runs with fewer requests, runs without a record");
     for what in BREAKS {
         println!("{what}: {:?}", tally.get(what).unwrap_or(&[0; 3]));
     }

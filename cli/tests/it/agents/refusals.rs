@@ -1,5 +1,8 @@
 //! Runs that agents refuse, and agents that runs can't use.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
 use super::*;
 
 #[test]

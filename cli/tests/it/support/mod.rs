@@ -10,6 +10,7 @@
 pub(crate) mod namespace;
 pub(crate) mod nats;
 pub(crate) mod raw_service;
+pub(crate) mod recording_service;
 pub(crate) mod slow_link;
 pub(crate) mod tls_service;
 

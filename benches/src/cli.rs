@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::autoscale::{load, policy};
 use crate::nosql::question::Question;
+use crate::stages::Load;
 
 /// Compare the generator with its peers, measure a gate's error rates, find each stage's capacity
 #[derive(Debug, Parser)]
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     /// Answer every gRPC call with 1 KB until standard input closes
     #[command(hide = true)]
     BareGrpc,
+    /// Answer every WebSocket message with 1 KB until standard input closes
+    #[command(hide = true)]
+    BareChat,
     /// Serve small responses that cost a given amount of CPU and a given wait, until killed
     #[command(hide = true)]
     Planted(PlantedArguments),
@@ -63,7 +67,7 @@ pub(crate) enum Command {
 /// Options of the comparison with peers.
 #[derive(Debug, Args)]
 pub(crate) struct GeneratorArguments {
-    /// Peers to compare with: tenfold, wrk2, wrk, oha, h2load, hey, ab, autocannon, goose, locust
+    /// Peers to compare with: tenfold, wrk2, wrk, oha, h2load, hey, ab, autocannon, goose, locust, tsung
     /// [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) peers: Vec<String>,
@@ -122,6 +126,8 @@ pub(crate) enum Part {
     Scale,
     /// gRPC calls at the same rate, beside h2load
     Grpc,
+    /// WebSocket messages at the same rate, beside Tsung
+    Websocket,
 }
 
 impl GeneratorArguments {
@@ -432,8 +438,11 @@ pub(crate) struct PermitsArguments {
 pub(crate) struct StagesArguments {
     /// Stages to measure [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES",
-          value_parser = ["single-box", "separated", "balanced", "cached"])]
+          value_parser = ["single-box", "separated", "balanced", "cached", "autoscaled", "partitioned"])]
     pub(crate) stages: Vec<String>,
+    /// Loads to measure them with [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "LOADS")]
+    pub(crate) loads: Vec<Load>,
     /// CPUs of each box
     #[arg(long = "box", default_value_t = 0.2, value_name = "CPU")]
     pub(crate) box_cpu: f64,
@@ -459,6 +468,11 @@ pub(crate) struct StagesArguments {
 }
 
 impl StagesArguments {
+    /// Returns whether a load is to be measured.
+    pub(crate) fn wants(&self, load: Load) -> bool {
+        self.loads.is_empty() || self.loads.contains(&load)
+    }
+
     /// Returns the measured time of each step, in seconds.
     pub(crate) fn seconds(&self) -> u64 {
         self.seconds.unwrap_or(if self.quick { 4 } else { 12 })

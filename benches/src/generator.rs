@@ -88,11 +88,16 @@ fn measure(
 ) -> anyhow::Result<()> {
     let (connections, rounds) = (arguments.connections, arguments.rounds());
     let tenfold = ready.iter().find(|(peer, _)| peer.name() == TENFOLD.name());
+    let http1: Vec<Ready> = ready
+        .iter()
+        .filter(|(peer, _)| peer.is_over_http1())
+        .cloned()
+        .collect();
     for kind in ServerKind::ALL {
         let server = Server::start(kind, comparison.workshop)?;
         if arguments.wants(Part::Table) {
             let rate = arguments.rate;
-            let table = table::measure(comparison, &server, ready, rate, connections, rounds)?;
+            let table = table::measure(comparison, &server, &http1, rate, connections, rounds)?;
             record.tables.push(table);
         }
         let Some((_, tenfold)) = tenfold else {
@@ -130,25 +135,28 @@ fn measure(
             record.scale = Some(scale::measure(comparison, &server, ready, most, quick)?);
         }
     }
-    let calling = calling(ready);
-    if arguments.wants(Part::Grpc) && !calling.is_empty() {
-        let server = Server::start(ServerKind::Grpc, comparison.workshop)?;
-        let rate = arguments.rate;
-        let table = table::measure(comparison, &server, &calling, rate, connections, rounds)?;
-        record.tables.push(table);
+    for (part, kind, peers) in [
+        (Part::Grpc, ServerKind::Grpc, peer::CALLING),
+        (Part::Websocket, ServerKind::Websocket, peer::CHATTING),
+    ] {
+        let able = able(ready, &peers);
+        if arguments.wants(part) && !able.is_empty() {
+            let server = Server::start(kind, comparison.workshop)?;
+            let rate = arguments.rate;
+            let table = table::measure(comparison, &server, &able, rate, connections, rounds)?;
+            record.tables.push(table);
+        }
     }
     Ok(())
 }
 
-/// The peers that can send gRPC calls.
-fn calling(ready: &[Ready]) -> Vec<Ready> {
-    let calling = ready.iter().filter_map(|(peer, program)| {
-        let peer = peer::CALLING
-            .into_iter()
-            .find(|own| own.name() == peer.name())?;
-        Some((peer, program.clone()))
+/// The peers that are installed and can do a job, as they do it.
+fn able(ready: &[Ready], able: &[&'static dyn Peer]) -> Vec<Ready> {
+    let able = ready.iter().filter_map(|(peer, program)| {
+        let own = able.iter().find(|own| own.name() == peer.name())?;
+        Some((*own, program.clone()))
     });
-    calling.collect()
+    able.collect()
 }
 
 fn settings(arguments: &GeneratorArguments, workshop: &Workshop) -> Settings {

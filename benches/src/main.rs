@@ -3,7 +3,7 @@
 //! search for the knee, is right.
 //!
 //! `scripts/bench` builds and starts it. Hidden
-//! commands run as separate processes: the bare handler and the planted server.
+//! commands run as separate processes: the bare servers and the planted server.
 
 mod autoscale;
 mod caches;
@@ -30,7 +30,7 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 use crate::gate::planted_server;
-use crate::generator::server::{bare_grpc, bare_handler};
+use crate::generator::server::{bare_chat, bare_grpc, bare_handler};
 use crate::workshop::interrupt::Interrupted;
 
 fn main() -> ExitCode {
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),
         Command::BareGrpc => bare_grpc::serve(),
+        Command::BareChat => bare_chat::serve(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::ValueEnum;
 
 pub(crate) use climb::Climb;
 pub(crate) use figures::{Benchmark, StageFigures, StagesFigures};
@@ -29,20 +30,68 @@ use crate::workshop::interrupt::{Interrupt, Interrupted};
 use crate::workshop::progress::report;
 use crate::workshop::tenfold_binary;
 
-/// Stages to measure, each with or without tuned databases.
-const VARIANTS: &[Variant] = &[
+/// Stages to measure with the mix of reads and writes, each with or without tuned databases.
+const MIXED: &[Variant] = &[
     Variant::of("single-box", false),
     Variant::of("separated", false),
     Variant::of("separated", true),
     Variant::of("balanced", false),
     Variant::of("cached", false),
+    // A step is too short to scale up: as many boxes as its policy allows, from the start.
+    Variant::with("autoscaled", &["--count", "app=6", "--count", "web=4"])
+        .named("autoscaled, at its largest"),
+    Variant::of("partitioned", false),
 ];
+
+/// Stages to measure with writes alone. All have as many application servers, so that the databases limit them.
+const WRITTEN: &[Variant] = &[
+    Variant::with("cached", &["--count", "app=6"]),
+    Variant::with(
+        "partitioned",
+        &["--count", "app=6", "--count", "sql-posts=2"],
+    )
+    .named("partitioned, 2 shards"),
+    Variant::with(
+        "partitioned",
+        &["--count", "app=6", "--count", "sql-posts=4"],
+    )
+    .named("partitioned, 4 shards"),
+];
+
+/// What is sent to the stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Load {
+    /// 100 reads for each write
+    Mix,
+    /// Posts alone
+    Writes,
+}
+
+impl Load {
+    const ALL: [Self; 2] = [Self::Mix, Self::Writes];
+
+    fn variants(self) -> &'static [Variant] {
+        match self {
+            Self::Mix => MIXED,
+            Self::Writes => WRITTEN,
+        }
+    }
+
+    fn scenario(self, workshop: &Workshop) -> &Path {
+        match self {
+            Self::Mix => workshop.stages_scenario(),
+            Self::Writes => workshop.stages_writes_scenario(),
+        }
+    }
+}
 
 /// A stage, with or without tuned databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Variant {
     pub(crate) stage: &'static str,
     pub(crate) tuned: bool,
+    /// Its name, if the stage's does not suffice.
+    pub(crate) label: Option<&'static str>,
     /// Further arguments of `tenfold lab up`.
     pub(crate) arguments: &'static [&'static str],
     /// Variables of the boxes of the service.
@@ -54,6 +103,7 @@ impl Variant {
         Self {
             stage,
             tuned,
+            label: None,
             arguments: &[],
             environment: &[],
         }
@@ -78,11 +128,20 @@ impl Variant {
         }
     }
 
+    /// The same under another name.
+    const fn named(self, label: &'static str) -> Self {
+        Self {
+            label: Some(label),
+            ..self
+        }
+    }
+
     /// Returns the name for people.
     pub(crate) fn name(self) -> String {
-        match self.tuned {
-            true => format!("{}, tuned", self.stage),
-            false => self.stage.to_owned(),
+        match (self.label, self.tuned) {
+            (Some(label), _) => label.to_owned(),
+            (None, true) => format!("{}, tuned", self.stage),
+            (None, false) => self.stage.to_owned(),
         }
     }
 }
@@ -108,22 +167,25 @@ pub(crate) fn run(arguments: &StagesArguments) -> anyhow::Result<()> {
             quick: arguments.quick,
         },
         stages: Vec::new(),
+        writes: Vec::new(),
         mishaps: Vec::new(),
         took_s: 0.0,
     };
-    let wanted = VARIANTS.iter().filter(|variant| {
-        let asked = &arguments.stages;
-        asked.is_empty() || asked.iter().any(|name| name == variant.stage)
-    });
     let started = std::time::Instant::now();
-    for variant in wanted {
-        match measure(*variant, arguments, &workshop) {
-            Ok(stage) => figures.stages.push(stage),
-            Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) => {
-                let told = format!("{}: {error:#}", variant.name());
-                report(&told);
-                figures.mishaps.push(told);
+    for load in Load::ALL.into_iter().filter(|load| arguments.wants(*load)) {
+        let wanted = load.variants().iter().filter(|variant| {
+            let asked = &arguments.stages;
+            asked.is_empty() || asked.iter().any(|name| name == variant.stage)
+        });
+        for variant in wanted {
+            match measure(*variant, load, arguments, &workshop) {
+                Ok(stage) => figures.of(load).push(stage),
+                Err(error) if error.is::<Interrupted>() => return Err(error),
+                Err(error) => {
+                    let told = format!("{}: {error:#}", variant.name());
+                    report(&told);
+                    figures.mishaps.push(told);
+                }
             }
         }
     }
@@ -133,6 +195,7 @@ pub(crate) fn run(arguments: &StagesArguments) -> anyhow::Result<()> {
 
 fn measure(
     variant: Variant,
+    load: Load,
     arguments: &StagesArguments,
     workshop: &Workshop,
 ) -> anyhow::Result<StageFigures> {
@@ -149,13 +212,13 @@ fn measure(
     ));
     let seconds = Duration::from_secs(arguments.seconds());
     let climb = Climb::of(arguments.first_rate, |rate| {
-        let step = Step::take(&mut lab, rate, seconds, workshop)?;
+        let step = Step::take(&mut lab, load.scenario(workshop), rate, seconds)?;
         report(&format!("{name}: {}", step.describe()));
         Ok(step)
     })?;
-    let hit_rate = match (climb.highest(), variant.stage) {
+    let hit_rate = match (climb.highest(), load, variant.stage) {
         // At half the sustained rate, so that the caches are the only limit.
-        (Some(highest), "cached") => {
+        (Some(highest), Load::Mix, "cached") => {
             let rate = (highest.rate_per_s / 2).max(1);
             let found = HitRate::measure(&mut lab, rate, workshop).context("hit rate")?;
             report(&format!("{name}: {}", found.describe()));
@@ -165,8 +228,7 @@ fn measure(
     };
     lab.down()?;
     Ok(StageFigures {
-        stage: variant.stage.to_owned(),
-        tuned: variant.tuned,
+        name: variant.name(),
         ready_first_s,
         ready_again_s,
         climb,

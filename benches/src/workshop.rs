@@ -33,14 +33,18 @@ struct Scenarios {
     full_job: PathBuf,
     planted: PathBuf,
     stages: PathBuf,
+    stages_writes: PathBuf,
     hit_rate: PathBuf,
     grpc_job: PathBuf,
+    websocket_job: PathBuf,
 }
 
 const FULL_JOB: &str = include_str!("../scenarios/full-job.toml");
 const STAGES: &str = include_str!("../scenarios/stages.toml");
+const STAGES_WRITES: &str = include_str!("../scenarios/stages-writes.toml");
 const HIT_RATE: &str = include_str!("../scenarios/hit-rate.toml");
 const GRPC_JOB: &str = include_str!("../scenarios/grpc-job.toml");
+const WEBSOCKET_JOB: &str = include_str!("../scenarios/websocket-job.toml");
 const GRPC_SERVICE: &str = include_str!("../scenarios/shop.proto");
 const PLANTED: &str = include_str!("../scenarios/gate.toml");
 
@@ -71,8 +75,10 @@ impl Workshop {
             full_job: scenario("full-job.toml", FULL_JOB)?,
             planted: scenario("planted.toml", PLANTED)?,
             stages: scenario("stages.toml", STAGES)?,
+            stages_writes: scenario("stages-writes.toml", STAGES_WRITES)?,
             hit_rate: scenario("hit-rate.toml", HIT_RATE)?,
             grpc_job: scenario("grpc-job.toml", GRPC_JOB)?,
+            websocket_job: scenario("websocket-job.toml", WEBSOCKET_JOB)?,
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let held = |processor| Confines {
@@ -115,6 +121,11 @@ impl Workshop {
         &self.scenarios.grpc_job
     }
 
+    /// Returns the scenario with WebSocket messages.
+    pub(crate) fn websocket_job(&self) -> &Path {
+        &self.scenarios.websocket_job
+    }
+
     /// Returns the scenario for the planted server.
     pub(crate) fn planted_scenario(&self) -> &Path {
         &self.scenarios.planted
@@ -123,6 +134,11 @@ impl Workshop {
     /// Returns the scenario for stages.
     pub(crate) fn stages_scenario(&self) -> &Path {
         &self.scenarios.stages
+    }
+
+    /// Returns the scenario for the writes of stages.
+    pub(crate) fn stages_writes_scenario(&self) -> &Path {
+        &self.scenarios.stages_writes
     }
 
     /// Returns the scenario for cache hit rates.

@@ -1,7 +1,7 @@
 //! Components behind a planted service: a database, a cache, a peer, a balancer.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tenfold_child_process::find_program;
 
+use crate::generator::server::free_port;
 use crate::workshop::child::{Child, Confines};
 use crate::workshop::interrupt::Interrupt;
 
@@ -161,10 +162,4 @@ fn program(name: &str) -> anyhow::Result<PathBuf> {
     find_program(name)
         .or_else(|| system.into_iter().find(|path| path.is_file()))
         .with_context(|| format!("could not find `{name}`; `scripts/setup` installs it"))
-}
-
-/// Returns a port that is free now.
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("could not find a port")?;
-    Ok(listener.local_addr()?.port())
 }

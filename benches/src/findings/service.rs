@@ -12,7 +12,7 @@ use tenfold_probe::{AdminListener, DelaySwitch};
 
 use crate::findings::component::Component;
 use crate::findings::planted::{Behind, Planted, Service};
-use crate::generator::server::bare_handler::Listening;
+use crate::generator::server::bare_process::Listening;
 use crate::workshop::Workshop;
 use crate::workshop::child::{Child, Confines};
 

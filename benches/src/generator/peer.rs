@@ -9,6 +9,7 @@ mod locust;
 mod oha;
 pub(crate) mod report;
 mod tenfold;
+mod tsung;
 mod wrk;
 mod wrk2;
 
@@ -79,6 +80,11 @@ pub(crate) trait Peer: Sync {
         ""
     }
 
+    /// Returns whether it is compared over HTTP/1.1. Others are here for another protocol.
+    fn is_over_http1(&self) -> bool {
+        true
+    }
+
     /// Returns the time from its first request to the measured time.
     fn lead(&self) -> Duration {
         Duration::from_millis(1_500)
@@ -92,7 +98,7 @@ pub(crate) trait Peer: Sync {
 }
 
 /// All peers, in the order of the table.
-pub(crate) const PEERS: [&dyn Peer; 10] = [
+pub(crate) const PEERS: [&dyn Peer; 11] = [
     &tenfold::Tenfold,
     &wrk2::Wrk2,
     &wrk::Wrk,
@@ -103,6 +109,7 @@ pub(crate) const PEERS: [&dyn Peer; 10] = [
     &autocannon::Autocannon,
     &goose::Goose,
     &locust::Locust,
+    &tsung::Tsung,
 ];
 
 /// The generator under test.
@@ -113,6 +120,9 @@ pub(crate) const WRK2: &dyn Peer = PEERS[1];
 
 /// The peers that can send gRPC calls. ghz and k6 are not among them: no package registry has their programs.
 pub(crate) const CALLING: [&dyn Peer; 2] = [TENFOLD, &h2load::H2loadGrpc];
+
+/// The peers that can send WebSocket messages.
+pub(crate) const CHATTING: [&dyn Peer; 2] = [TENFOLD, PEERS[10]];
 
 /// Returns the peer with this name.
 pub(crate) fn named(name: &str) -> Option<&'static dyn Peer> {
@@ -146,6 +156,7 @@ mod tests {
             ("goose", include_str!("../../samples/goose.json")),
             ("locust", include_str!("../../samples/locust.json")),
             ("tenfold", include_str!("../../samples/tenfold.json")),
+            ("tsung", include_str!("../../samples/tsung.txt")),
         ];
         let lines = all.map(|(name, output)| {
             let report = read(name, output).unwrap_or_else(|| panic!("{name}: unexpected format"));

@@ -1,8 +1,10 @@
 //! Servers under load: the same for every peer, on loopback, each with its own request counter.
 
 mod bare;
+pub(crate) mod bare_chat;
 pub(crate) mod bare_grpc;
 pub(crate) mod bare_handler;
+pub(crate) mod bare_process;
 mod nginx;
 
 use std::io::{Read as _, Write as _};
@@ -31,6 +33,8 @@ pub(crate) enum ServerKind {
     Axum,
     /// A bare gRPC service, for peers that send calls.
     Grpc,
+    /// A bare WebSocket service, for peers that speak it.
+    Websocket,
 }
 
 impl ServerKind {
@@ -43,6 +47,7 @@ impl ServerKind {
             ServerKind::Nginx => "nginx",
             ServerKind::Axum => "axum",
             ServerKind::Grpc => "grpc",
+            ServerKind::Websocket => "websocket",
         }
     }
 
@@ -52,6 +57,7 @@ impl ServerKind {
             ServerKind::Nginx => nginx::DESCRIPTION,
             ServerKind::Axum => bare::DESCRIPTION,
             ServerKind::Grpc => bare::GRPC_DESCRIPTION,
+            ServerKind::Websocket => bare::WEBSOCKET_DESCRIPTION,
         }
     }
 }
@@ -74,6 +80,7 @@ impl Server {
             ServerKind::Nginx => nginx::start(workshop)?,
             ServerKind::Axum => bare::start("bare-handler", workshop)?,
             ServerKind::Grpc => bare::start("bare-grpc", workshop)?,
+            ServerKind::Websocket => bare::start("bare-chat", workshop)?,
         };
         Ok(Self {
             kind,
@@ -115,14 +122,16 @@ impl Server {
                 self.asked.set(self.asked.get() + 1);
                 nginx::count(&answer).map(|count| count.saturating_sub(self.asked.get()))
             }
-            ServerKind::Axum | ServerKind::Grpc => answer.trim().parse().ok(),
+            ServerKind::Axum | ServerKind::Grpc | ServerKind::Websocket => {
+                answer.trim().parse().ok()
+            }
         };
         count.with_context(|| format!("could not parse the request count of {}", self.kind.name()))
     }
 }
 
 /// Returns a free port on loopback.
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("could not find a free port")?;
     Ok(listener

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::manifest::Host;
 
+use super::Load;
 use super::climb::Climb;
 use super::hit_rate::HitRate;
 
@@ -10,10 +11,23 @@ use super::hit_rate::HitRate;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StagesFigures {
     pub(crate) benchmark: Benchmark,
+    /// With 100 reads for each write.
     pub(crate) stages: Vec<StageFigures>,
+    /// With posts alone.
+    pub(crate) writes: Vec<StageFigures>,
     /// Stages that failed, with the reason.
     pub(crate) mishaps: Vec<String>,
     pub(crate) took_s: f64,
+}
+
+impl StagesFigures {
+    /// Returns the results of a load.
+    pub(super) fn of(&mut self, load: Load) -> &mut Vec<StageFigures> {
+        match load {
+            Load::Mix => &mut self.stages,
+            Load::Writes => &mut self.writes,
+        }
+    }
 }
 
 /// Settings of the benchmark.
@@ -31,22 +45,12 @@ pub(crate) struct Benchmark {
 /// Results of one stage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StageFigures {
-    pub(crate) stage: String,
-    pub(crate) tuned: bool,
+    /// Name for people.
+    pub(crate) name: String,
     /// Time to come up and load the data set, in seconds.
     pub(crate) ready_first_s: f64,
     /// Time to come up with existing data, in seconds.
     pub(crate) ready_again_s: f64,
     pub(crate) climb: Climb,
     pub(crate) hit_rate: Option<HitRate>,
-}
-
-impl StageFigures {
-    /// Returns the name for people.
-    pub(crate) fn name(&self) -> String {
-        match self.tuned {
-            true => format!("{}, tuned", self.stage),
-            false => self.stage.clone(),
-        }
-    }
 }

@@ -8,8 +8,14 @@ use crate::stages::{StageFigures, StagesFigures, Step, milliseconds};
 
 /// Returns the page of the results.
 pub(super) fn page(figures: &StagesFigures) -> Document {
-    let mut sections = vec![capacity(figures), boxes(figures), caches(figures)];
-    sections.push(steps(figures));
+    let mut sections = Vec::new();
+    if !figures.stages.is_empty() {
+        sections.extend([capacity(figures), caches(figures)]);
+    }
+    if !figures.writes.is_empty() {
+        sections.push(writes(figures));
+    }
+    sections.extend([boxes(figures), steps(figures)]);
     if !figures.mishaps.is_empty() {
         let reasons = figures.mishaps.iter().map(|reason| vec![reason.clone()]);
         sections.push(Section {
@@ -55,7 +61,8 @@ fn lead(figures: &StagesFigures) -> String {
     )
 }
 
-fn capacity(figures: &StagesFigures) -> Section {
+/// Returns the table of what stages sustain.
+fn sustained(stages: &[StageFigures]) -> Block {
     let head = [
         "stage",
         "boxes",
@@ -73,7 +80,7 @@ fn capacity(figures: &StagesFigures) -> Section {
         let describe =
             |describe: &dyn Fn(&Step) -> String| highest.map_or_else(|| NONE.to_owned(), describe);
         vec![
-            own.name(),
+            own.name.clone(),
             describe(&|step| step.boxes.len().to_string()),
             describe(&|step| format!("{}/s", step.rate_per_s)),
             match own.climb.failed_at() {
@@ -91,12 +98,16 @@ fn capacity(figures: &StagesFigures) -> Section {
             format!("{:.1} s", own.ready_again_s),
         ]
     };
+    cells(&head, stages.iter().map(row).collect())
+}
+
+fn capacity(figures: &StagesFigures) -> Section {
     Section {
         id: "capacity".to_owned(),
         title: "Capacity".to_owned(),
         lead: String::new(),
         blocks: vec![
-            cells(&head, figures.stages.iter().map(row).collect()),
+            sustained(&figures.stages),
             Block::Text(
                 "Percentiles, failures and CPU time are those at the sustained rate. The first start includes \
                  loading the data set."
@@ -104,6 +115,51 @@ fn capacity(figures: &StagesFigures) -> Section {
             ),
         ],
     }
+}
+
+/// Writes beside those of the first stage, each with the rates between which its capacity lies.
+fn writes(figures: &StagesFigures) -> Section {
+    let bounds = |own: &StageFigures| {
+        let sustained = f64::from(own.climb.highest()?.rate_per_s);
+        Some((sustained, f64::from(own.climb.failed_at()?)))
+    };
+    let first = figures.writes.first();
+    let gains = figures.writes.iter().map(|own| {
+        let gain = first.and_then(bounds).zip(bounds(own));
+        let gain = gain.map(|((low, high), (sustained, not))| {
+            format!(
+                "{} (between {} and {})",
+                format::significant(sustained / low),
+                format::significant(sustained / high),
+                format::significant(not / low)
+            )
+        });
+        vec![own.name.clone(), gain.unwrap_or_else(|| NONE.to_owned())]
+    });
+    let name = first.map_or("the first", |first| &first.name);
+    Section {
+        id: "writes".to_owned(),
+        title: "Writes".to_owned(),
+        lead: "Posts of 1 KB by 256 authors, and nothing else. All stages have six application servers, so that the databases are the limit. A \
+            stage sustains a rate if the 95th percentile of writes is below 250 ms; the other rules are those above."
+            .to_owned(),
+        blocks: vec![
+            sustained(&figures.writes),
+            cells(&["stage", &format!("times {name}")], gains.collect()),
+            Block::Text(
+                "The bounds in parentheses follow from the widths of both searches. In `cached` every database has every write; a shard has \
+                 those of its own authors only, and no second copy."
+                    .to_owned(),
+            ),
+        ],
+    }
+}
+
+/// Returns the results of all loads, with their names.
+fn all(figures: &StagesFigures) -> impl Iterator<Item = (String, &StageFigures)> {
+    let mixed = figures.stages.iter().map(|own| (own.name.clone(), own));
+    let written = figures.writes.iter();
+    mixed.chain(written.map(|own| (format!("{}, writes", own.name), own)))
 }
 
 fn boxes(figures: &StagesFigures) -> Section {
@@ -115,11 +171,11 @@ fn boxes(figures: &StagesFigures) -> Section {
         "throttled",
         "memory",
     ];
-    let rows = figures.stages.iter().flat_map(|own| {
+    let rows = all(figures).flat_map(|(name, own)| {
         let boxes = own.climb.highest().map(|step| &step.boxes);
-        boxes.into_iter().flatten().map(|used| {
+        boxes.into_iter().flatten().map(move |used| {
             vec![
-                own.name(),
+                name.clone(),
                 used.name.clone(),
                 format!("{} us", format::significant(used.cpu_us_a_request)),
                 format!("{:.3}", used.used),
@@ -148,7 +204,7 @@ fn caches(figures: &StagesFigures) -> Section {
     let rows = figures.stages.iter().filter_map(|own| {
         let found = own.hit_rate.as_ref()?;
         Some(vec![
-            own.name(),
+            own.name.clone(),
             format!("{}/s", found.rate_per_s),
             format!("{:.0}", found.reads),
             format::percent(found.local.measured),
@@ -183,10 +239,10 @@ fn caches(figures: &StagesFigures) -> Section {
 }
 
 fn steps(figures: &StagesFigures) -> Section {
-    let rows = figures.stages.iter().flat_map(|own| {
-        own.climb.steps.iter().map(|step| {
+    let rows = all(figures).flat_map(|(name, own)| {
+        own.climb.steps.iter().map(move |step| {
             vec![
-                own.name(),
+                name.clone(),
                 format!("{}/s", step.rate_per_s),
                 if step.holds { "yes" } else { "no" }.to_owned(),
                 step.measurement.clone(),

@@ -1,5 +1,6 @@
 //! One step of the search: one rate, sent to a stage.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,7 +10,6 @@ use tenfold_analysis::format;
 
 use super::box_use::BoxUse;
 use super::stage_lab::StageLab;
-use crate::workshop::Workshop;
 
 /// The result of one rate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,12 +36,12 @@ impl Step {
     /// Sends a rate for a time, and reads the usage of the boxes.
     pub(crate) fn take(
         lab: &mut StageLab<'_>,
+        scenario: &Path,
         rate: u32,
         duration: Duration,
-        workshop: &Workshop,
     ) -> anyhow::Result<Self> {
         let before = lab.boxes()?;
-        let summary = lab.send(workshop.stages_scenario(), rate, duration)?;
+        let summary = lab.send(scenario, rate, duration)?;
         let after = lab.boxes()?;
         let figure = |pointer: &str| {
             summary

@@ -75,8 +75,10 @@ const HANDLES_MAX: u64 = 100_000;
 const FOLLOWEES_MAX: u32 = 10_000;
 /// Time for which a call waits for a bucket that is changing shards.
 const MOVE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Time after which a waiting call finishes the move itself: its mover may have died.
+/// Time after which a process finishes the move that a call waits for: its mover may have died.
 const MOVER_TIMEOUT: Duration = Duration::from_millis(500);
+/// Time to finish a move.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before another attempt.
 const MOVE_PAUSE: Duration = Duration::from_millis(10);
 
@@ -116,9 +118,9 @@ struct Core {
     ids: PostIds,
     handles: Cache<UserId, Arc<str>>,
     post_authors: PostAuthors,
-    mover: Mover,
-    /// Held by the call that finishes a move.
-    finishing: tokio::sync::Mutex<()>,
+    mover: Arc<Mover>,
+    /// Held while this process finishes a move. The number of its attempts in a row that failed.
+    finishing: Arc<tokio::sync::Mutex<u32>>,
     spreading: Mutex<Spreading>,
     incomplete_feeds: AtomicU64,
     options: ShardedOptions,
@@ -172,7 +174,7 @@ impl ShardedStore {
             }
         }
         let movable = shards.iter().cloned().collect();
-        let mover = Mover::new(Arc::clone(&users), movable);
+        let mover = Arc::new(Mover::new(Arc::clone(&users), movable));
         let members = shards
             .into_iter()
             .map(|(name, store)| (name.clone(), Member::new(name, store)))
@@ -185,7 +187,7 @@ impl ShardedStore {
             handles: Cache::new(HANDLES_MAX),
             post_authors: PostAuthors::default(),
             mover,
-            finishing: tokio::sync::Mutex::default(),
+            finishing: Arc::default(),
             spreading: Mutex::default(),
             incomplete_feeds: AtomicU64::new(0),
             options,

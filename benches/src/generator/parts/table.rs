@@ -89,6 +89,7 @@ pub(crate) fn measure(
                 measured: comparison.measured,
                 scenario: match server.kind() {
                     ServerKind::Grpc => comparison.workshop.grpc_job(),
+                    ServerKind::Websocket => comparison.workshop.websocket_job(),
                     ServerKind::Nginx | ServerKind::Axum => comparison.workshop.full_job(),
                 },
                 lead: Duration::ZERO,

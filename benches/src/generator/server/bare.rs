@@ -1,4 +1,4 @@
-//! The bare handler and the bare gRPC service, as separate processes.
+//! The bare servers, as separate processes.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use crate::generator::server::TIMEOUT;
-use crate::generator::server::bare_handler::Listening;
+use crate::generator::server::bare_process::Listening;
 use crate::workshop::Workshop;
 use crate::workshop::child::Child;
 
@@ -18,6 +18,11 @@ pub(super) const DESCRIPTION: &str = "a bare axum handler, one thread: 1 KB from
 pub(super) const GRPC_DESCRIPTION: &str = "a bare gRPC service on h2, one thread: a message of 1 KB for every unary call; it counts calls \
     itself. Tenfold's users share a connection, and its figures include the translation of each message from JSON; each client of h2load \
     has a connection of its own, sends the same bytes, and counts any answer with HTTP 200 as a success";
+
+/// Description of the WebSocket service in one sentence.
+pub(super) const WEBSOCKET_DESCRIPTION: &str = "a bare WebSocket service on tungstenite, one thread: a message of 1 KB for every message; it counts \
+    messages itself. Each user keeps a connection, and sends its next message after the answer. Tsung's think time is too coarse for the rate, \
+    so it sends flat out";
 
 /// Starts a server by a hidden command of this program. Returns its process, its address and that of its status page.
 pub(super) fn start(

@@ -1,12 +1,5 @@
 //! A bare gRPC service with answers of 1 KB: about as fast as a service can be.
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use anyhow::Context as _;
-use axum::Router;
-use axum::extract::State;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use http::header::CONTENT_TYPE;
@@ -14,55 +7,19 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::generator::server::BODY_BYTES;
-use crate::generator::server::bare_handler::{Listening, announce};
-
-#[derive(Debug)]
-struct Shared {
-    count: AtomicU64,
-    message: Bytes,
-}
+use crate::generator::server::bare_process::{self, Counter};
 
 /// Serves on one thread until standard input closes.
 pub(crate) fn serve() -> anyhow::Result<()> {
-    tenfold_probe::limits::raise_open_files();
-    std::thread::spawn(|| {
-        // The pipe closes once the benchmark ends, normally or not.
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(0);
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(listen())
-}
-
-async fn listen() -> anyhow::Result<()> {
-    let shared = Arc::new(Shared {
-        count: AtomicU64::new(0),
-        message: message(),
-    });
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let (calls, status) = (bind().await?, bind().await?);
-    let listening = Listening {
-        address: calls.local_addr()?,
-        status: status.local_addr()?,
-    };
-    announce(&listening).context("could not print the addresses")?;
-    let counts = Router::new()
-        .fallback(count)
-        .with_state(Arc::clone(&shared));
-    tokio::try_join!(
-        accept(calls, shared),
-        IntoFuture::into_future(axum::serve(status, counts)),
-    )?;
-    Ok(())
+    bare_process::serve(accept)
 }
 
 /// Answers the calls of every connection. Returns only if it can accept no more.
-async fn accept(calls: TcpListener, shared: Arc<Shared>) -> std::io::Result<()> {
+async fn accept(calls: TcpListener, counter: Counter) -> std::io::Result<()> {
+    let message = message();
     loop {
         let (stream, _) = calls.accept().await?;
-        tokio::spawn(answer_all(stream, Arc::clone(&shared)));
+        tokio::spawn(answer_all(stream, message.clone(), counter.clone()));
     }
 }
 
@@ -79,17 +36,17 @@ fn message() -> Bytes {
 }
 
 /// Answers the calls of a connection.
-async fn answer_all(stream: TcpStream, shared: Arc<Shared>) {
+async fn answer_all(stream: TcpStream, message: Bytes, counter: Counter) {
     // Without this option the stream is slower, but still correct.
     let _ = stream.set_nodelay(true);
     let Ok(mut connection) = h2::server::handshake(stream).await else {
         return;
     };
     while let Some(Ok((request, respond))) = connection.accept().await {
-        let shared = Arc::clone(&shared);
+        let (message, counter) = (message.clone(), counter.clone());
         tokio::spawn(async move {
             // A client that went away has no answer.
-            let _ = answer(request, respond, &shared).await;
+            let _ = answer(request, respond, message, &counter).await;
         });
     }
 }
@@ -97,26 +54,23 @@ async fn answer_all(stream: TcpStream, shared: Arc<Shared>) {
 async fn answer(
     request: Request<h2::RecvStream>,
     mut respond: SendResponse<Bytes>,
-    shared: &Shared,
+    message: Bytes,
+    counter: &Counter,
 ) -> Result<(), h2::Error> {
     let mut body = request.into_body();
     while let Some(data) = body.data().await {
         let length = data?.len();
         body.flow_control().release_capacity(length)?;
     }
-    shared.count.fetch_add(1, Ordering::Relaxed);
+    counter.add();
     let mut head = Response::new(());
     let kind = HeaderValue::from_static("application/grpc");
     head.headers_mut().insert(CONTENT_TYPE, kind);
     let mut stream = respond.send_response(head, false)?;
-    stream.send_data(shared.message.clone(), false)?;
+    stream.send_data(message, false)?;
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     stream.send_trailers(trailers)
-}
-
-async fn count(State(shared): State<Arc<Shared>>) -> String {
-    shared.count.load(Ordering::Relaxed).to_string()
 }
 
 #[cfg(test)]

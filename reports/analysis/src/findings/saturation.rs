@@ -212,6 +212,22 @@ fn unsaturated(run: &Run, summary: &Summary, evidence: Vec<String>) -> Finding {
         ),
         false => format!("--rate {:.0}/s, twice this rate", round_rate(offered * 2.0)),
     };
+    let cpu = CpuUse::of_summary(run, summary);
+    if cpu.is_host_full() {
+        let limit = match cpu.limit() {
+            Limit::OtherProcesses => Limit::OtherProcesses,
+            _ => Limit::SharedHost,
+        };
+        return Finding {
+            title: format!(
+                "The service kept up with {}, but its host had no CPU to spare",
+                format::rate(offered)
+            ),
+            evidence,
+            confidence: Confidence::Medium,
+            advice: limit.advice(hot_functions(run)),
+        };
+    }
     Finding {
         title: format!("Nothing saturated at {}", format::rate(offered)),
         evidence,

@@ -148,6 +148,26 @@ fn reports_unsaturated_service() {
     assert!(summary.next.contains("--rate 2600/s"), "{}", summary.next);
 }
 
+#[test]
+fn full_host_is_not_called_unsaturated() {
+    let mut run = MadeUp::default().play();
+    for sample in &mut run.host.samples {
+        sample.host_cores_used = Some(1.98);
+    }
+    let finding = &summarise(&run).findings[0];
+    assert!(
+        finding.title.starts_with("The service kept up with") && finding.title.contains("no CPU"),
+        "{finding:?}"
+    );
+    assert_eq!(finding.confidence, Confidence::Medium);
+    assert!(
+        finding
+            .evidence
+            .iter()
+            .any(|line| line.contains("the host used 1.98"))
+    );
+}
+
 /// A run of users that wait for their answers.
 fn closed(mut run: Run) -> Run {
     run.manifest.model = "closed".to_owned();

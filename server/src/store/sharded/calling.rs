@@ -3,15 +3,31 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
 use super::bucket::Bucket;
 use super::member::Member;
+use super::resharding::{Mover, patience};
 use super::shard::Shard;
 use super::shard_map::ShardMap;
-use super::{Core, MOVE_PAUSE, MOVE_TIMEOUT, MOVER_TIMEOUT};
+use super::{Core, FINISH_TIMEOUT, MOVE_PAUSE, MOVE_TIMEOUT, MOVER_TIMEOUT};
 use crate::model::{PostId, UserId};
 use crate::store::StoreError;
+
+/// Finishes a move whose mover may have died. If it lives and is slow, it must get time of its own.
+async fn finish(mover: Arc<Mover>, bucket: Bucket, mut failed: OwnedMutexGuard<u32>) {
+    match timeout(FINISH_TIMEOUT, mover.finish(bucket)).await {
+        Ok(Ok(())) => *failed = 0,
+        ended => {
+            if let Ok(Err(error)) = ended {
+                tracing::warn!(%bucket, %error, "could not finish a move");
+            }
+            tokio::time::sleep(patience(*failed)).await;
+            *failed = failed.saturating_add(1);
+        }
+    }
+}
 
 impl Core {
     /// Returns the shard to ask for a bucket. While it moves, attempts alternate between both shards.
@@ -42,10 +58,10 @@ impl Core {
             )));
         }
         if began.elapsed() > MOVER_TIMEOUT
-            && let Ok(_finishing) = self.finishing.try_lock()
-            && let Ok(Err(error)) = timeout(MOVER_TIMEOUT, self.mover.finish(bucket)).await
+            && let Ok(failed) = Arc::clone(&self.finishing).try_lock_owned()
         {
-            tracing::warn!(%bucket, %error, "could not finish a move");
+            // The call may be cancelled before the move is finished.
+            tokio::spawn(finish(Arc::clone(&self.mover), bucket, failed));
         }
         self.routes.refresh().await;
         tokio::time::sleep(MOVE_PAUSE).await;

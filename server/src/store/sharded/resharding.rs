@@ -35,8 +35,10 @@ use crate::model::{PAGE_POSTS_MAX, Page, Post, PostId, UserId};
 use crate::store::StoreError;
 
 mod next;
+mod patience;
 
 use next::{Backlog, Step, View, next};
+pub(super) use patience::patience;
 
 /// Buckets whose moves are announced at a time.
 const MOVES_MAX: usize = 128;
@@ -48,8 +50,6 @@ const REMOVED_MAX: u32 = 1_000;
 const BATCH: u32 = 100;
 /// Pause while a move waits for processes to learn of it.
 const WAIT: Duration = Duration::from_millis(50);
-/// Pause before this mover takes over from another one again.
-const TAKE_OVER_PAUSE: Duration = Duration::from_millis(300);
 /// Attempts to move a bucket, or to change the map, if others do the same.
 const ATTEMPTS_MAX: u32 = 20;
 
@@ -180,10 +180,10 @@ impl Mover {
         Ok(moved)
     }
 
-    /// Finishes a move whose writes wait already, in the place of a mover that may have died.
+    /// Finishes a move whose writes wait already, in the place of a mover that may have died. One attempt.
     ///
     /// # Errors
-    /// Those of the databases.
+    /// `Conflict` if another mover takes over. Otherwise those of the databases.
     pub(super) async fn finish(&self, bucket: Bucket) -> Result<(), StoreError> {
         let map = self.map().await?;
         let Some(own) = map.move_of(bucket).filter(|own| !own.switched) else {
@@ -193,12 +193,12 @@ impl Mover {
         if source.is_none_or(|source| source.state != HoldingState::Frozen) {
             return Ok(());
         }
-        let mut moved = Moved::default();
-        self.move_bucket(bucket, own, Instant::now(), &mut moved)
-            .await
+        let mut run = self.run(bucket, own, Instant::now())?;
+        run.until_switched(&mut Moved::default()).await
     }
 
-    /// Moves a bucket up to the switch. Starts again if another mover takes over.
+    /// Moves a bucket up to the switch. Starts again if another mover takes over, after a pause in which that one may
+    /// finish.
     async fn move_bucket(
         &self,
         bucket: Bucket,
@@ -206,30 +206,33 @@ impl Mover {
         announced: Instant,
         moved: &mut Moved,
     ) -> Result<(), StoreError> {
-        let mut attempts = 1;
+        let mut failed = 0;
         loop {
-            let token = new_token();
-            let mut run = Run {
-                mover: self,
-                bucket,
-                source: self.shard(&own.from)?,
-                target: self.shard(&own.to)?,
-                token,
-                announced,
-                applied: 0,
-                backlog: None,
-                frozen: None,
-            };
+            let mut run = self.run(bucket, own, announced)?;
             match run.until_switched(moved).await {
-                Err(StoreError::Conflict(why)) if attempts < ATTEMPTS_MAX => {
+                Err(StoreError::Conflict(why)) if failed + 1 < ATTEMPTS_MAX => {
                     tracing::info!(%bucket, why, "a move starts again");
-                    attempts += 1;
-                    // The other mover may be about to finish.
-                    sleep(TAKE_OVER_PAUSE).await;
+                    sleep(patience(failed)).await;
+                    failed += 1;
                 }
                 done => return done,
             }
         }
+    }
+
+    /// Returns one attempt to move a bucket.
+    fn run(&self, bucket: Bucket, own: &Move, announced: Instant) -> Result<Run<'_>, StoreError> {
+        Ok(Run {
+            mover: self,
+            bucket,
+            source: self.shard(&own.from)?,
+            target: self.shard(&own.to)?,
+            token: new_token(),
+            announced,
+            applied: 0,
+            backlog: None,
+            frozen: None,
+        })
     }
 
     async fn move_one(

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
-use tenfold_lab::{Allowances, Lab, LabBox, LabOptions, RoleAllowance};
+use tenfold_lab::{Allowances, Lab, LabOptions, RoleAllowance};
 
 use crate::cli::MonthsArguments;
 use crate::output;
@@ -33,6 +33,9 @@ const READS: u64 = 2_000;
 const WRITES: u64 = 500;
 /// Posts that one statement deletes: fewer than would hold locks for long.
 const DELETED_AT_ONCE: u64 = 1_000;
+
+/// Database of the service.
+const DATABASE: &str = "tenfold";
 
 /// Tables, and how they are divided.
 const TABLES: [&str; 2] = ["posts_whole", "posts_by_month"];
@@ -287,23 +290,15 @@ impl Database {
         })
     }
 
-    /// Runs statements, and returns their rows, separated by tabs.
+    /// Runs statements, and returns their rows, separated by tabs. As an administrator, by the socket: the account of the service may
+    /// not drop partitions.
     fn run(&self, statements: &str) -> anyhow::Result<String> {
-        let url = self.lab.boxes().iter().find_map(LabBox::url);
-        let url = Url::of(url.context("the database has no URL")?);
-        let url = url.context("the URL of the database is malformed")?;
+        let own = self.lab.boxes().first().context("the lab has no box")?;
+        let socket = self.lab.directory().join(own.name()).join("sql.sock");
         let output = Command::new("mariadb")
             .args(["--no-defaults", "--batch", "--skip-column-names"])
-            .args([
-                format!("--user={}", url.user),
-                format!("--host={}", url.host),
-            ])
-            .args([
-                format!("--port={}", url.port),
-                format!("--ssl-ca={}", url.ca),
-            ])
-            .args(["--delimiter=//", "-e", statements, url.database])
-            .env("MYSQL_PWD", url.password)
+            .arg(format!("--socket={}", socket.display()))
+            .args(["--delimiter=//", "-e", statements, DATABASE])
             .output()
             .context("could not start `mariadb`")?;
         if !output.status.success() {
@@ -342,34 +337,6 @@ impl Database {
     }
 }
 
-/// URL of a database: `mysql://user:password@host:port/database?ssl_ca=FILE`.
-struct Url<'a> {
-    user: &'a str,
-    password: &'a str,
-    host: &'a str,
-    port: &'a str,
-    database: &'a str,
-    ca: &'a str,
-}
-
-impl<'a> Url<'a> {
-    fn of(url: &'a str) -> Option<Self> {
-        let (account, rest) = url.strip_prefix("mysql://")?.split_once('@')?;
-        let (user, password) = account.split_once(':')?;
-        let (address, rest) = rest.split_once('/')?;
-        let (host, port) = address.rsplit_once(':')?;
-        let (database, ca) = rest.split_once("?ssl_ca=")?;
-        Some(Self {
-            user,
-            password,
-            host,
-            port,
-            database,
-            ca,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,17 +352,5 @@ mod tests {
         let (posts, step) = (20_000, MONTH_IDS / 20_000);
         assert!(first_id(3) + (posts - 1) * step < first_id(4));
         assert!(loaded(TABLES[0], 3, posts).contains(&first_id(3).to_string()));
-    }
-
-    #[test]
-    fn reads_url_of_the_lab() {
-        let url =
-            Url::of("mysql://tenfold:pw@127.0.1.1:3306/tenfold?ssl_ca=/lab/tls/ca.pem").unwrap();
-        assert_eq!(
-            (url.user, url.password, url.port),
-            ("tenfold", "pw", "3306")
-        );
-        assert_eq!((url.database, url.ca), ("tenfold", "/lab/tls/ca.pem"));
-        assert!(Url::of("mysql://tenfold@host/db").is_none());
     }
 }

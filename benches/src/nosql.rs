@@ -89,6 +89,8 @@ pub(crate) struct SideFigures {
     pub(crate) cpu_us: Option<Spread>,
     /// Calls that failed, of all.
     pub(crate) failed: u64,
+    /// Reason of a failed call, here or at the same rate. `None` if none failed.
+    pub(crate) reason: Option<String>,
     /// Calls.
     pub(crate) calls: u64,
     /// Response time at the same offered rate, in milliseconds. `None` with fewer than ten calls beyond it.

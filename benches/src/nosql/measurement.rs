@@ -157,6 +157,10 @@ impl Pair {
             figures.push(SideFigures {
                 rate_per_s,
                 cpu_us: Spread::of(rounds[side].iter().filter_map(|(_, cpu_us)| *cpu_us)),
+                reason: rounds[side]
+                    .iter()
+                    .find_map(|(own, _)| own.reason.clone())
+                    .or_else(|| paced.reason.clone()),
                 failed: rounds[side].iter().map(|(own, _)| own.failed).sum(),
                 calls: rounds[side]
                     .iter()

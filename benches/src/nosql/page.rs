@@ -149,16 +149,33 @@ fn section(own: &QuestionFigures) -> Section {
             megabytes(own.other_bytes as f64),
         ],
     ];
-    let id = format!("{:?}", own.question).to_ascii_lowercase();
+    let reasons = own.operations.iter().flat_map(|operation| {
+        let sides = [
+            ("SQL", &operation.sql),
+            (own.question.store(), &operation.other),
+        ];
+        sides.into_iter().filter_map(|(store, side)| {
+            let reason = side.reason.clone()?;
+            Some(vec![operation.name.clone(), store.to_owned(), reason])
+        })
+    });
+    let reasons: Vec<_> = reasons.collect();
+    let mut blocks = vec![
+        cells(&head, rows.collect()),
+        cells(&["store", "on disk, once stopped"], disk),
+    ];
+    if !reasons.is_empty() {
+        blocks.push(cells(&["operation", "store", "one failure"], reasons));
+    }
+    blocks.push(Block::Text(format!(
+        "Given up: {}",
+        own.question.given_up()
+    )));
     Section {
         title: own.question.title().to_owned(),
         lead: format!("Data: {}.", own.data),
-        blocks: vec![
-            cells(&head, rows.collect()),
-            cells(&["store", "on disk, once stopped"], disk),
-            Block::Text(format!("Given up: {}", own.question.given_up())),
-        ],
-        id,
+        blocks,
+        id: format!("{:?}", own.question).to_ascii_lowercase(),
     }
 }
 

@@ -26,16 +26,24 @@ pub(super) struct Measured {
     times: Vec<Duration>,
     /// Calls that failed, or were not sent.
     pub(super) failed: u64,
+    /// Reason of one of them. `None` if none failed.
+    pub(super) reason: Option<String>,
     /// Length of the round.
     elapsed: Duration,
 }
 
 impl Measured {
-    fn new(mut times: Vec<Duration>, failed: u64, elapsed: Duration) -> Self {
+    fn new(
+        mut times: Vec<Duration>,
+        failed: u64,
+        reason: Option<String>,
+        elapsed: Duration,
+    ) -> Self {
         times.sort_unstable();
         Self {
             times,
             failed,
+            reason,
             elapsed,
         }
     }
@@ -68,24 +76,28 @@ pub(super) async fn closed(operation: &Operation, time: Duration) -> Measured {
     for _ in 0..CALLERS {
         let operation = operation.clone();
         callers.spawn(async move {
-            let (mut times, mut failed) = (Vec::new(), 0);
+            let (mut times, mut failed, mut reason) = (Vec::new(), 0, None);
             while begun.elapsed() < time {
                 let sent = Instant::now();
                 match operation.call(NEXT.fetch_add(1, Ordering::Relaxed)).await {
                     Ok(()) => times.push(sent.elapsed()),
-                    Err(_) => failed += 1,
+                    Err(error) => {
+                        failed += 1;
+                        reason = Some(error.to_string());
+                    }
                 }
             }
-            (times, failed)
+            (times, failed, reason)
         });
     }
     let mut times = Vec::new();
-    let mut failed = 0;
-    while let Some(Ok((own, own_failed))) = callers.join_next().await {
+    let (mut failed, mut reason) = (0, None);
+    while let Some(Ok((own, own_failed, own_reason))) = callers.join_next().await {
         times.extend(own);
         failed += own_failed;
+        reason = reason.or(own_reason);
     }
-    Measured::new(times, failed, begun.elapsed())
+    Measured::new(times, failed, reason, begun.elapsed())
 }
 
 /// Makes calls at the times of a Poisson process, in an open model. Response times begin at the intended time.
@@ -94,7 +106,7 @@ pub(super) async fn paced(operation: &Operation, rate_per_s: f64, time: Duration
     let mut random = Pcg64Mcg::seed_from_u64(7);
     let places = Arc::new(Semaphore::new(WAITING_MAX));
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let (mut intended, mut failed) = (Duration::ZERO, 0);
+    let (mut intended, mut failed, mut reason) = (Duration::ZERO, 0, None);
     loop {
         let uniform: f64 = random.random();
         intended +=
@@ -105,6 +117,7 @@ pub(super) async fn paced(operation: &Operation, rate_per_s: f64, time: Duration
         tokio::time::sleep_until((begun + intended).into()).await;
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             failed += 1;
+            reason = Some(format!("{WAITING_MAX} calls were waiting"));
             continue;
         };
         let (operation, sender) = (operation.clone(), sender.clone());
@@ -112,7 +125,7 @@ pub(super) async fn paced(operation: &Operation, rate_per_s: f64, time: Duration
             let done = operation.call(NEXT.fetch_add(1, Ordering::Relaxed)).await;
             let took = begun.elapsed().saturating_sub(intended);
             // One message for each call that had a place.
-            let _ = sender.send(done.is_ok().then_some(took));
+            let _ = sender.send(done.map(|()| took));
             drop(place);
         });
     }
@@ -121,13 +134,16 @@ pub(super) async fn paced(operation: &Operation, rate_per_s: f64, time: Duration
     let collecting = async {
         while let Some(took) = receiver.recv().await {
             match took {
-                Some(took) => times.push(took),
-                None => failed += 1,
+                Ok(took) => times.push(took),
+                Err(error) => {
+                    failed += 1;
+                    reason = Some(error.to_string());
+                }
             }
         }
     };
     let _ = tokio::time::timeout(GRACE, collecting).await;
-    Measured::new(times, failed, time)
+    Measured::new(times, failed, reason, time)
 }
 
 #[cfg(test)]
@@ -171,12 +187,13 @@ mod tests {
         let all = measured.done() + measured.failed;
         assert!((300..500).contains(&all), "{all}");
         assert!(measured.failed > 100 && measured.done() > 100);
+        assert_eq!(measured.reason, Some(StoreError::NotFound.to_string()));
     }
 
     #[test]
     fn percentile_needs_ten_calls_beyond_it() {
         let times = (1..=900).map(Duration::from_millis).collect();
-        let measured = Measured::new(times, 0, Duration::from_secs(1));
+        let measured = Measured::new(times, 0, None, Duration::from_secs(1));
         assert_eq!(measured.percentile_ms(0.5), Some(450.0));
         assert_eq!(measured.percentile_ms(0.99), None);
     }

@@ -22,6 +22,9 @@ const DATABASE: &str = "tenfold";
 /// Memory for the heap in an unlimited box, in bytes.
 const HEAP_BYTES: u64 = 256 << 20;
 
+/// Calls that one process of the service makes at once, at most.
+const CALLS_MAX: u32 = 1_024;
+
 /// A database of documents and graphs on a box of its own.
 #[derive(Debug)]
 pub(crate) struct ArcadeDb {
@@ -69,6 +72,8 @@ impl ArcadeDb {
             property("server.defaultDatabases", String::new()),
             property("ha.enabled", "false".to_owned()),
             property("profile", "low-ram".to_owned()),
+            // It refuses calls beyond a queue of 8 otherwise.
+            property("queryQueueMaxSize", CALLS_MAX.to_string()),
         ]);
         let heap = format!("-Xms64m -Xmx{heap_mib}m");
         plan.environment = vec![("JAVA_OPTS".into(), Some(heap.into()))];

@@ -58,7 +58,7 @@ pub use failure::Failure;
 pub use grpc::check_calls;
 pub use http::ExchangeSpan;
 pub use record::{
-    Feed, FeedReader, LatencyTotal, Percentiles, Progress, ProgressDetail, RequestSpan,
+    Feed, FeedReader, FeedRelay, LatencyTotal, Percentiles, Progress, ProgressDetail, RequestSpan,
     RequestTotal, feed, missed_by_all,
 };
 pub use run::{Interrupt, Options, Recording, Start, run, run_with};

@@ -3,6 +3,7 @@
 mod abort_rule;
 mod checkpoint;
 mod feed;
+mod feed_relay;
 mod figures;
 mod in_flight;
 mod interval_set;
@@ -20,6 +21,7 @@ mod travel_log;
 
 pub(crate) use abort_rule::{describe_abort, missed_rule};
 pub use feed::{Feed, FeedReader, RequestSpan, RequestTotal, feed};
+pub use feed_relay::FeedRelay;
 pub(crate) use figures::SharedFigures;
 pub(crate) use log_writer::LogWriter;
 pub(crate) use outcome::Outcome;

@@ -30,13 +30,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let scenario = library::find(&arguments.scenario)?.with(&overrides)?;
     let subject = Subject::of(&arguments.service)?;
     exports::check(&output.export, output.json)?;
-    let are_several = arguments.generators.is_some_and(|n| n > 1) || arguments.agents.are_wanted();
-    if arguments.telemetry.settings()?.is_some() && are_several {
-        return Err(UsageError(
-            "metrics of a run are sent by its only generator: leave out --generators and --agents, or --otlp and --prometheus-remote-write".to_owned(),
-        )
-        .into());
-    }
+    // Refused before a service or an agent is started.
+    arguments.telemetry.settings()?;
     if arguments.agents.are_wanted() {
         refuse_for_agents(arguments)?;
     }
@@ -148,14 +143,6 @@ fn generator_count(
 ) -> u32 {
     if let Some(count) = arguments.generators {
         return count;
-    }
-    // It is the only generator that sends what it records to other systems.
-    if arguments
-        .telemetry
-        .settings()
-        .is_ok_and(|own| own.is_some())
-    {
-        return 1;
     }
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let is_local = service.lab.is_some() || service.endpoint.is_local() == Some(true);

@@ -25,14 +25,14 @@ use support::{Ended, Workplace, light_scenario, read_json};
 const SOON: Duration = Duration::from_secs(60);
 
 /// An agent's process. Killed when dropped.
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     log: std::path::PathBuf,
 }
 
 impl Agent {
     /// Starts an agent, and waits until it waits for runs.
-    fn start(place: &Workplace, nats: &str, name: &str, more: &[&str]) -> Self {
+    pub(crate) fn start(place: &Workplace, nats: &str, name: &str, more: &[&str]) -> Self {
         let agent = ["agent", "--nats", nats, "--name", name];
         Self::of(place, name, place.tenfold(&[&agent[..], more].concat()))
     }
@@ -124,7 +124,7 @@ fn wait_for_checkpoints(run: &Path, count: u32, second: u64) {
 }
 
 /// Returns whether any file below a directory contains a text.
-fn is_stored(directory: &Path, text: &str) -> bool {
+pub(crate) fn is_stored(directory: &Path, text: &str) -> bool {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries.flatten().any(|entry| {
         let path = entry.path();

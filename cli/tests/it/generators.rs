@@ -18,7 +18,7 @@ use support::{Ended, Workplace, light_scenario, read_json};
 const SOON: Duration = Duration::from_secs(60);
 
 /// Process ids of the generators of a run.
-fn generators_of(run: &Child) -> Vec<i32> {
+pub(crate) fn generators_of(run: &Child) -> Vec<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", run.id())).unwrap();
     let children =
         tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
@@ -36,12 +36,12 @@ fn generators_of(run: &Child) -> Vec<i32> {
     children.into_iter().filter(is_generator).collect()
 }
 
-fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// Waits until every generator has a checkpoint at this second or later.
-fn wait_for_checkpoints(run: &Path, count: u32, second: u64) {
+pub(crate) fn wait_for_checkpoints(run: &Path, count: u32, second: u64) {
     let deadline = Instant::now() + SOON;
     let recorded = |number: u32| -> Option<u64> {
         let counts = std::fs::read(run.join(format!("generators/{number}/counts.json"))).ok()?;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod several;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read as _};
 use std::net::TcpListener;
@@ -74,6 +76,81 @@ impl Receiver {
         let received = self.received().into_iter();
         received.filter(|one| one["path"] == path).collect()
     }
+
+    /// Number of the `traceparent`s that arrived, and trace and parent ids of the sampled ones.
+    fn traceparents(&self) -> (u64, BTreeSet<String>) {
+        let received = self.received();
+        let all: Vec<&str> = received
+            .iter()
+            .filter_map(|one| one["traceparent"].as_str())
+            .collect();
+        let sampled = all
+            .iter()
+            .filter_map(|header| header.strip_prefix("00-")?.strip_suffix("-01"))
+            .map(str::to_owned);
+        (all.len() as u64, sampled.collect())
+    }
+
+    /// Spans that arrived.
+    fn spans(&self) -> Vec<Value> {
+        let messages = self.messages("/v1/traces").into_iter();
+        messages
+            .flat_map(|one| {
+                let scope = &one["message"]["resourceSpans"][0]["scopeSpans"][0];
+                scope["spans"].as_array().unwrap().clone()
+            })
+            .collect()
+    }
+}
+
+/// An id of a span, in hexadecimal digits.
+fn id(span: &Value, name: &str) -> String {
+    hex(span[name].as_str().unwrap())
+}
+
+/// Trace and span ids of the client spans.
+fn exchanges(spans: &[Value]) -> BTreeSet<String> {
+    let clients = spans
+        .iter()
+        .filter(|span| span["kind"] == "SPAN_KIND_CLIENT");
+    clients
+        .map(|span| format!("{}-{}", id(span, "traceId"), id(span, "spanId")))
+        .collect()
+}
+
+/// The sum of a counter's points.
+fn counter(message: &Value, name: &str) -> u64 {
+    let metrics = metrics(message);
+    let points = metrics[name]["sum"]["dataPoints"].as_array().unwrap();
+    points.iter().map(|point| number(&point["asInt"])).sum()
+}
+
+/// The number of values of a histogram. 0 before the first.
+fn histogram_count(message: &Value, name: &str) -> u64 {
+    let points = metrics(message).remove(name);
+    let points = points.map(|own| own["histogram"]["dataPoints"].as_array().unwrap().clone());
+    let points = points.unwrap_or_default();
+    points.iter().map(|point| number(&point["count"])).sum()
+}
+
+/// Checks that the metrics of a message are those of a report.
+fn assert_counts(message: &Value, summary: &Value) {
+    let arrivals = &summary["arrivals"];
+    for (name, count) in [
+        ("tenfold.arrivals.planned", "planned"),
+        ("tenfold.requests.sent", "sent"),
+        ("tenfold.requests.completed", "completed"),
+        ("tenfold.requests.failed", "failed"),
+    ] {
+        let expected = arrivals[count].as_u64();
+        assert_eq!(Some(counter(message, name)), expected, "{name}");
+    }
+    let completed = arrivals["completed"].as_u64();
+    for name in ["tenfold.response_time", "tenfold.service_time"] {
+        assert_eq!(Some(histogram_count(message, name)), completed, "{name}");
+    }
+    let sent = arrivals["sent"].as_u64();
+    assert_eq!(Some(histogram_count(message, "tenfold.lag")), sent);
 }
 
 /// A scenario whose requests carry a `traceparent`, sampled by a quarter.
@@ -151,23 +228,8 @@ fn otlp_matches_report_and_traceparents() {
             .unwrap()
             .ends_with(":run")
     );
+    assert_counts(last, &summary);
     let metrics = metrics(last);
-    let sum = |name: &str| {
-        let points = metrics[name]["sum"]["dataPoints"].as_array().unwrap();
-        points
-            .iter()
-            .map(|point| number(&point["asInt"]))
-            .sum::<u64>()
-    };
-    let arrivals = &summary["arrivals"];
-    for (name, count) in [
-        ("tenfold.arrivals.planned", "planned"),
-        ("tenfold.requests.sent", "sent"),
-        ("tenfold.requests.completed", "completed"),
-        ("tenfold.requests.failed", "failed"),
-    ] {
-        assert_eq!(Some(sum(name)), arrivals[count].as_u64(), "{name}");
-    }
     let histogram = &metrics["tenfold.response_time"]["histogram"];
     assert_eq!(
         histogram["aggregationTemporality"],
@@ -175,7 +237,6 @@ fn otlp_matches_report_and_traceparents() {
     );
     assert_eq!(metrics["tenfold.response_time"]["unit"], "s");
     let point = &histogram["dataPoints"][0];
-    assert_eq!(number(&point["count"]), sum("tenfold.requests.completed"));
     let buckets = point["bucketCounts"].as_array().unwrap();
     assert_eq!(
         buckets.iter().map(number).sum::<u64>(),
@@ -187,37 +248,21 @@ fn otlp_matches_report_and_traceparents() {
     );
 
     // Spans: each that was sampled, joined to what the target received.
-    let sent: Vec<String> = receiver
-        .received()
-        .iter()
-        .filter_map(|one| one["traceparent"].as_str().map(str::to_owned))
-        .collect();
-    assert_eq!(Some(sent.len() as u64), arrivals["sent"].as_u64());
-    let sampled: BTreeSet<&str> = sent
-        .iter()
-        .filter_map(|header| header.strip_prefix("00-")?.strip_suffix("-01"))
-        .collect();
+    let (sent, sampled) = receiver.traceparents();
+    assert_eq!(Some(sent), summary["arrivals"]["sent"].as_u64());
     assert!(sampled.len() > 100, "a quarter of 800: {}", sampled.len());
-    let messages = receiver.messages("/v1/traces");
-    let spans: Vec<&Value> = messages
-        .iter()
-        .flat_map(|one| {
-            let scope = &one["message"]["resourceSpans"][0]["scopeSpans"][0];
-            scope["spans"].as_array().unwrap()
-        })
-        .collect();
-    let id = |span: &Value, name: &str| hex(span[name].as_str().unwrap());
+    let spans = receiver.spans();
+    assert_eq!(
+        exchanges(&spans),
+        sampled,
+        "the service's spans belong to these"
+    );
     let of_kind = |kind: &'static str| spans.iter().filter(move |span| span["kind"] == kind);
-    let exchanges: BTreeSet<String> = of_kind("SPAN_KIND_CLIENT")
-        .map(|span| format!("{}-{}", id(span, "traceId"), id(span, "spanId")))
-        .collect();
-    let exchanges: BTreeSet<&str> = exchanges.iter().map(String::as_str).collect();
-    assert_eq!(exchanges, sampled, "the service's spans belong to these");
     let whole: BTreeMap<String, &Value> = of_kind("SPAN_KIND_INTERNAL")
         .map(|span| {
             (
                 format!("{}-{}", id(span, "traceId"), id(span, "spanId")),
-                *span,
+                span,
             )
         })
         .collect();

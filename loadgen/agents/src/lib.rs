@@ -17,6 +17,7 @@
 //! | `agent` | an agent, from one run to the next |
 //! | `part` | an agent's part of one run |
 //! | `outbox` | reports of an agent to the controller |
+//! | `span_queue` | sampled requests that wait for the network |
 //! | `search` | finding agents |
 //! | `crew` | the agents of one run, as the run sees them |
 //! | `members` | the agents of one run, as their messages describe them |
@@ -37,6 +38,7 @@ mod record_copy;
 mod record_store;
 mod seal;
 mod search;
+mod span_queue;
 
 pub use agent::{AgentOptions, serve};
 pub use broker::Broker;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use tenfold_loadgen::{Interrupt, TargetDescription};
-use tenfold_measure::{Event, Job, Message, Worker, shared_clock, start_process};
+use tenfold_measure::{Event, Job, Message, Spans, Worker, shared_clock, start_process};
 use tenfold_run_dir::RunDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -20,6 +20,7 @@ use crate::outbox::{Outbox, ReportError, part_bytes};
 use crate::parcels::parcel_of_file;
 use crate::placement::{place, scenario_folder};
 use crate::record_copy::RecordCopy;
+use crate::span_queue::SpanQueue;
 
 /// Time without a heartbeat after which an agent stops: a load test must not outlive its owner. The generator's grace for requests in
 /// flight, and the time until it is killed, come on top; together they are less than 5 s.
@@ -139,7 +140,8 @@ impl Part {
             })
             .map_err(|error| Failure(format!("could not start a thread: {error}")))?;
         let (events, to_forward) = mpsc::channel(16);
-        let forwarding = tokio::spawn(forward(self.outbox.clone(), to_forward));
+        let (mut spans, sampled) = SpanQueue::new();
+        let forwarding = tokio::spawn(forward(self.outbox.clone(), to_forward, sampled));
         let (copied, copying) = start_copying(self.outbox.clone(), record);
         let mut failed = None;
         let mut has_ended = false;
@@ -155,6 +157,7 @@ impl Part {
                     Some(Message::Event(Event::Failed { message })) => failed = Some(message),
                     // Progress that can't be passed on is left out.
                     Some(Message::Event(event @ Event::Progress(_))) => drop(events.try_send(event)),
+                    Some(Message::Event(Event::Spans(own))) => spans.offer(own),
                     Some(Message::Event(event)) => drop(events.send(event).await),
                     Some(Message::Silent) | None => break,
                 },
@@ -182,6 +185,7 @@ impl Part {
             }
         }
         let exit = tokio::task::spawn_blocking(move || worker.finish()).await;
+        spans.finish().await;
         drop((events, files));
         drop(copied);
         let cause = stopped.map(|(_, cause)| cause);
@@ -253,10 +257,21 @@ async fn cancelled(
     }
 }
 
-/// Passes events on, and returns the number of the last. Progress that is overtaken by newer progress is left out.
-async fn forward(outbox: Outbox, mut events: mpsc::Receiver<Event>) -> Result<u64, ReportError> {
+/// Passes events and sampled requests on, and returns the number of the last event. Progress that is overtaken by newer progress
+/// is left out, and sampled requests wait for it.
+async fn forward(
+    outbox: Outbox,
+    mut events: mpsc::Receiver<Event>,
+    mut spans: mpsc::Receiver<Spans>,
+) -> Result<u64, ReportError> {
     let mut number = 0;
-    while let Some(mut event) = events.recv().await {
+    loop {
+        let mut event = tokio::select! {
+            biased;
+            Some(event) = events.recv() => event,
+            Some(spans) = spans.recv() => Event::Spans(spans),
+            else => break,
+        };
         while matches!(event, Event::Progress(_)) {
             match events.try_recv() {
                 Ok(newer) => event = newer,

@@ -7,9 +7,11 @@
 //! | `lines` | messages as lines of JSON |
 //! | `shared_clock` | instants that all processes of this machine share |
 //! | `generation` | a generator, from its job to its record |
+//! | `reports` | the thread that writes the messages of a generator |
 //! | `worker` | a generator on this machine or another, as a run uses it |
 //! | `generator` | a generator, as its messages describe it |
 //! | `generator_process` | the process of a generator |
+//! | `log_follower` | latencies of the generators, for the feed of their run |
 //! | `fleet` | all generators of a run, from their start to the sum of their records |
 //!
 //! The job says nothing of pipes, so that a generator on another machine takes it as well ([`Crew`]).
@@ -21,6 +23,8 @@ mod generator_count;
 mod generator_process;
 mod job;
 mod lines;
+mod log_follower;
+mod reports;
 pub mod shared_clock;
 mod worker;
 
@@ -29,7 +33,7 @@ use std::path::PathBuf;
 pub(crate) use fleet::{FleetRun, run};
 pub use generation::generate;
 pub use generator_count::{generators_for, refuse_generators};
-pub use job::{Event, Job};
+pub use job::{Event, Job, Spans};
 pub use worker::{Crew, Exit, Message, Messages, Worker};
 
 use crate::MeasureError;

@@ -38,7 +38,7 @@ mod watched;
 pub use endpoint::Endpoint;
 pub use error::MeasureError;
 pub use generators::{
-    Crew, Event, Exit, Generators, Job, Message, Messages, OnLoss, Place, Worker, generate,
+    Crew, Event, Exit, Generators, Job, Message, Messages, OnLoss, Place, Spans, Worker, generate,
     generators_for, refuse_generators, shared_clock, start_process,
 };
 pub use manifest::{Invocation, tool};

@@ -304,6 +304,7 @@ impl Measurement<'_> {
                     target,
                     run_dir,
                     interrupt: self.interrupt,
+                    feed: self.feed,
                     on_ready,
                     on_start,
                     on_progress,

@@ -1,4 +1,4 @@
-//! The interval log, `intervals.hlog`: writer, reader and fold.
+//! The interval log, `intervals.hlog`: writer, readers and fold.
 
 mod columns;
 mod counted_columns;
@@ -10,6 +10,7 @@ mod merged;
 mod reader;
 mod series;
 mod step_sums;
+mod tail;
 mod time_columns;
 mod writer;
 
@@ -24,4 +25,5 @@ pub use reader::Intervals;
 pub(crate) use reader::TIME_NS_MAX;
 pub use series::{Metric, Series};
 pub use step_sums::StepSums;
+pub use tail::IntervalTail;
 pub use writer::IntervalLog;

@@ -58,7 +58,7 @@ pub use histogram::{
 };
 pub use intervals::{
     Columns, CountedColumns, IntervalFold, IntervalGroup, IntervalHistogram, IntervalLog,
-    Intervals, LagPeaks, Metric, Series, StepSums, interval_groups, merge_intervals,
+    IntervalTail, Intervals, LagPeaks, Metric, Series, StepSums, interval_groups, merge_intervals,
     nearest_second,
 };
 pub use run::{GeneratorRecord, Run};

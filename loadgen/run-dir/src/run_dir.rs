@@ -21,7 +21,7 @@ use crate::files::manifest;
 use crate::files::sample::Sample;
 use crate::files::scaling::Scaling;
 use crate::files::timeline::Row;
-use crate::intervals::{IntervalLog, TIME_NS_MAX};
+use crate::intervals::{IntervalLog, IntervalTail, TIME_NS_MAX};
 use crate::{
     Counts, Flamegraph, FoldedStacks, HeapProfile, HostTimeline, IntervalFold, IntervalHistogram,
     Intervals, Manifest, OffCpuProfile, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics,
@@ -99,6 +99,11 @@ impl RunDir {
     /// Creates the interval log of a run that starts at `base`.
     pub fn interval_log(&self, base: SystemTime) -> Result<IntervalLog, RunDirError> {
         IntervalLog::create(&self.file("intervals.hlog"), base)
+    }
+
+    /// Follows the interval log while it is being written. It need not exist yet.
+    pub fn interval_tail(&self) -> IntervalTail {
+        IntervalTail::new(self.file("intervals.hlog"))
     }
 
     /// Writes `manifest.json`.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 
 /// The header with the ids.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -30,7 +31,7 @@ pub(crate) struct TraceContext {
 }
 
 /// One exchange of a sampled request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExchangeSpan {
     /// The parent id that its `traceparent` had, so that the spans of the service belong to it.
     pub span_id: u64,

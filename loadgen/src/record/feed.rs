@@ -1,7 +1,8 @@
 //! Records of a run for a thread that publishes them while it lasts.
 //!
 //! The generator's thread only offers sampled requests to a bounded channel, and never waits. Latencies are added by the
-//! thread that writes the interval log.
+//! thread that writes the interval log. In a run of several generators, a [`FeedRelay`](crate::FeedRelay) adds the intervals
+//! of each.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +10,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 use tenfold_run_dir::{HistogramSum, Metric, Series, SparseHistogram};
 use tenfold_scenarios::{Kind, Scenario};
 
 use crate::failure::Failure;
 use crate::http::ExchangeSpan;
-use crate::record::progress::LatencyTotal;
+use crate::record::progress::{LatencyTotal, decimal};
 
 /// Latencies that are published.
 const PUBLISHED: [Metric; 7] = [
@@ -63,13 +65,14 @@ pub struct RequestTotal {
 
 /// A request that asked the service to record its trace, and has ended. Times are in nanoseconds since the start of the
 /// run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestSpan {
     /// Index into the scenario's phases.
     pub phase: usize,
     /// Index into the scenario's requests.
     pub request: usize,
     /// Trace id of its `traceparent`.
+    #[serde(with = "decimal")]
     pub trace_id: u128,
     /// Id of the request as a whole. It was not sent.
     pub span_id: u64,
@@ -113,14 +116,23 @@ impl Shared {
 impl Feed {
     /// Adds the latencies of one series of an interval.
     pub(crate) fn add(&self, scenario_kinds: &[Kind], series: Series, values: &Histogram<u32>) {
-        if !PUBLISHED.contains(&series.metric) {
-            return;
+        if is_published(series.metric) {
+            self.add_packed(scenario_kinds, series, &SparseHistogram::of(values), values);
         }
+    }
+
+    /// Adds packed latencies of one series of an interval. `shape` is any histogram that has recorded latencies.
+    pub(super) fn add_packed(
+        &self,
+        scenario_kinds: &[Kind],
+        series: Series,
+        packed: &SparseHistogram,
+        shape: &Histogram<u32>,
+    ) {
         let (metric, request) = (series.metric, series.request);
         let Some(kind) = scenario_kinds.get(request) else {
             return;
         };
-        let sparse = SparseHistogram::of(values);
         let mut totals = self.shared.totals();
         let total = totals
             .entry((metric, request))
@@ -129,18 +141,28 @@ impl Feed {
                 latency: LatencyTotal::new(metric, *kind),
                 exact: HistogramSum::default(),
             });
-        for (value, count) in sparse.iter() {
-            total.latency.add(values.median_equivalent(value), count);
+        for (value, count) in packed.iter() {
+            total.latency.add(shape.median_equivalent(value), count);
         }
-        total.exact.add(&sparse);
+        total.exact.add(packed);
     }
 
     /// Offers a sampled request. It is lost, and counted, if the reader is too slow.
-    pub(crate) fn offer(&self, span: RequestSpan) {
+    pub fn offer(&self, span: RequestSpan) {
         if self.spans.try_send(span).is_err() {
-            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            self.lose(1);
         }
     }
+
+    /// Counts sampled requests that were lost on their way here.
+    pub fn lose(&self, requests: u64) {
+        self.shared.lost.fetch_add(requests, Ordering::Relaxed);
+    }
+}
+
+/// Returns whether a feed publishes latencies of this metric.
+pub(super) fn is_published(metric: Metric) -> bool {
+    PUBLISHED.contains(&metric)
 }
 
 impl FeedReader {

@@ -132,15 +132,20 @@ impl LatencyTotal {
 }
 
 /// A large number as text: JSON parsers round numbers beyond 64 bits.
-mod decimal {
+pub(super) mod decimal {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(number: &u128, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::record) fn serialize<S: Serializer>(
+        number: &u128,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.collect_str(number)
     }
 
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<u128, D::Error> {
+    pub(in crate::record) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<u128, D::Error> {
         let text = String::deserialize(from)?;
         text.parse().map_err(D::Error::custom)
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tenfold_loadgen::{Failure, Feed, FeedReader, OtherThread, Progress, RequestTotal, feed};
 use tenfold_run_dir::Counts;
+use tenfold_run_dir::counts::RequestCounts;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, timeout_at};
 
@@ -213,18 +214,27 @@ impl Shared {
 }
 
 /// Completes the progress with the counts of a run that has ended.
+///
+/// A total never decreases, which receivers would take for a restart: a generator that dies has reported up to two seconds more than
+/// its record has.
 fn finalise(progress: &mut Progress, counts: &Counts) {
     let all = || counts.phases.iter().flatten();
-    progress.planned = all().map(|one| one.planned).sum();
-    progress.sent = all().map(|one| one.sent).sum();
-    progress.completed = all().map(|one| one.completed).sum();
-    progress.failed = all().map(|one| one.failed).sum();
-    progress.dropped = all().map(|one| one.dropped).sum();
+    let raise = |total: &mut u64, of: fn(&RequestCounts) -> u64| {
+        *total = all().map(of).sum::<u64>().max(*total);
+    };
+    raise(&mut progress.planned, |one| one.planned);
+    raise(&mut progress.sent, |one| one.sent);
+    raise(&mut progress.completed, |one| one.completed);
+    raise(&mut progress.failed, |one| one.failed);
+    raise(&mut progress.dropped, |one| one.dropped);
     progress.in_flight = all().map(|one| one.in_flight).sum();
     progress.waiting = 0;
     let failures = Failure::ALL.into_iter().map(|failure| {
         let of_class = all().filter_map(|one| one.failures.get(failure.name()));
-        (failure, of_class.sum::<u64>())
+        let mut reported = progress.failures.iter();
+        let reported = reported.find(|(class, _)| *class == failure);
+        let reported = reported.map_or(0, |(_, count)| *count);
+        (failure, of_class.sum::<u64>().max(reported))
     });
     progress.failures = failures.filter(|(_, count)| *count > 0).collect();
     progress.elapsed = Duration::from_nanos(counts.elapsed_ns);
@@ -368,4 +378,54 @@ async fn deliver(
         }
     };
     tally.sentences(sender.receiver().url(), delivery, context.reader.lost())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_never_decrease_at_the_end() {
+        let reported = Progress {
+            planned: 10,
+            sent: 9,
+            completed: 7,
+            failed: 2,
+            failures: vec![(Failure::Timeout, 2)],
+            in_flight: 1,
+            waiting: 1,
+            ..Progress::default()
+        };
+        let counts = |completed, timeouts| Counts {
+            phases: vec![vec![RequestCounts {
+                planned: completed + timeouts,
+                sent: completed + timeouts,
+                completed,
+                failed: timeouts,
+                failures: [("timeout".into(), timeouts)].into(),
+                ..RequestCounts::default()
+            }]],
+            ..Counts::default()
+        };
+        let at_the_end = |counts: &Counts| {
+            let mut progress = reported.clone();
+            finalise(&mut progress, counts);
+            assert_eq!((progress.in_flight, progress.waiting), (0, 0));
+            let Progress {
+                planned,
+                sent,
+                completed,
+                failed,
+                failures,
+                ..
+            } = progress;
+            (planned, sent, completed, failed, failures)
+        };
+        let timeouts = |count| vec![(Failure::Timeout, count)];
+        let complete = at_the_end(&counts(8, 3));
+        assert_eq!(complete, (11, 11, 8, 3, timeouts(3)));
+        // The record of a lost generator ends at its last checkpoint.
+        let lost = at_the_end(&counts(5, 1));
+        assert_eq!(lost, (10, 9, 7, 2, timeouts(2)));
+    }
 }

@@ -4,7 +4,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tenfold_loadgen::{
-    Interrupt, LoadError, Progress, Recording, Target, TargetDescription, missed_by_all,
+    Feed, FeedRelay, Interrupt, LoadError, Progress, Recording, Target, TargetDescription,
+    missed_by_all,
 };
 use tenfold_run_dir::RunDir;
 use tenfold_run_dir::counts::Aborted;
@@ -12,7 +13,8 @@ use tenfold_scenarios::{Overrides, Scenario, Share};
 
 use super::generator::{Generator, Loss, State};
 use super::generator_process::GeneratorProcess;
-use super::job::Job;
+use super::job::{Event, Job};
+use super::log_follower::LogFollower;
 use super::worker::{Message, Messages, Worker};
 use super::{Generators, OnLoss, Place, refuse_generators};
 use crate::MeasureError;
@@ -41,6 +43,8 @@ pub(crate) struct FleetRun<'a> {
     pub(crate) run_dir: &'a RunDir,
     /// Ends the run early when it becomes true.
     pub(crate) interrupt: Interrupt,
+    /// Publishes latencies and sampled requests of all generators. `None` without a reader.
+    pub(crate) feed: Option<Feed>,
     /// Called once, when the users of all generators are ready.
     pub(crate) on_ready: Box<dyn FnOnce() + 'a>,
     /// Called once, with the instant at which the clock of the run starts.
@@ -69,6 +73,7 @@ pub(crate) fn run(
         target,
         run_dir,
         interrupt,
+        feed,
         on_ready,
         on_start,
         mut on_progress,
@@ -84,6 +89,7 @@ pub(crate) fn run(
             share,
             target.clone().with_connections(|all| share.part_of(all)),
             generators.permitted_hosts.clone(),
+            feed.is_some(),
             run_dir.generator(share.index() + 1).path().to_owned(),
         )
     };
@@ -92,6 +98,7 @@ pub(crate) fn run(
         generators: start(&mut generators, jobs, run_dir, messages, &interrupt)?,
         received,
         interrupt,
+        feed: feed.clone(),
     };
     fleet.wait_until_ready()?;
     on_ready();
@@ -105,6 +112,13 @@ pub(crate) fn run(
         .iter_mut()
         .for_each(|own| own.start_at(start));
     on_start(start);
+    let follower = feed
+        .map(|feed| {
+            let logs = Share::all(generators.count)
+                .map(|share| run_dir.generator(share.index() + 1).interval_tail());
+            LogFollower::start(FeedRelay::new(feed, &scenario), logs.collect())
+        })
+        .transpose()?;
     let mut watch = Watch {
         scenario: &scenario,
         on_loss: generators.on_loss,
@@ -116,6 +130,9 @@ pub(crate) fn run(
     let closed = fleet.close_records();
     if let Place::Crew(crew) = &mut generators.place {
         crew.finish(run_dir)?;
+    }
+    if let Some(follower) = follower {
+        follower.finish();
     }
     closed?;
     let base = SystemTime::now()
@@ -174,6 +191,7 @@ struct Fleet {
     generators: Vec<Generator>,
     received: Receiver<(usize, Message)>,
     interrupt: Interrupt,
+    feed: Option<Feed>,
 }
 
 impl Fleet {
@@ -270,9 +288,16 @@ impl Fleet {
         }
     }
 
-    /// Receives a message. `None` if none arrives within [`LOOK`].
+    /// Receives a message, and passes sampled requests on. `None` if no other message arrives within [`LOOK`].
     fn receive(&mut self) -> Option<(usize, Message)> {
         match self.received.recv_timeout(LOOK) {
+            Ok((_, Message::Event(Event::Spans(spans)))) => {
+                if let Some(feed) = &self.feed {
+                    feed.lose(spans.lost);
+                    spans.requests.into_iter().for_each(|span| feed.offer(span));
+                }
+                None
+            }
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {

@@ -1,20 +1,19 @@
 //! A generator in a process of its own, from its job to its record.
 
 use std::io::{Read, Write};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, Receiver};
 
-use tenfold_loadgen::{HostGuard, Interrupt, Journeys, KnownSessions, LoadError, Options, Start};
+use tenfold_loadgen::{
+    Feed, HostGuard, Interrupt, Journeys, KnownSessions, LoadError, Options, Start, feed,
+};
 use tenfold_run_dir::RunDir;
 use tokio::sync::watch;
 
 use super::job::{Event, Job, Order};
-use super::lines::{self, Lines};
+use super::lines::Lines;
+use super::reports::Reports;
 use super::shared_clock;
 use crate::MeasureError;
-
-/// Messages that may wait to be written. Progress beyond that is left out: the generator never waits for a reader.
-const EVENTS_MAX: usize = 8;
 
 /// Takes a job from `input`, sends its share of the schedule, and writes its record. Reports to `output`.
 ///
@@ -29,9 +28,14 @@ pub fn generate(
     guard: impl FnOnce(Vec<String>) -> HostGuard,
 ) -> Result<(), MeasureError> {
     let mut input = Lines::new(input);
-    let reports = Reports::start(output)?;
-    let done = match input.next::<Job>() {
-        Ok(Some(job)) => Orders::take(input).and_then(|orders| run(job, orders, guard, &reports)),
+    let job = input.next::<Job>();
+    let reports_spans = matches!(&job, Ok(Some(job)) if job.reports_spans);
+    let (feed, spans) = reports_spans.then(feed).unzip();
+    let reports = Reports::start(output, spans)?;
+    let done = match job {
+        Ok(Some(job)) => {
+            Orders::take(input).and_then(|orders| run(job, orders, feed, guard, &reports))
+        }
         Ok(None) => Err(MeasureError::Load(LoadError::Interrupted)),
         Err(source) => Err(system("read the job of a generator", source)),
     };
@@ -47,6 +51,7 @@ pub fn generate(
 fn run(
     job: Job,
     orders: Orders,
+    feed: Option<Feed>,
     guard: impl FnOnce(Vec<String>) -> HostGuard,
     reports: &Reports,
 ) -> Result<(), MeasureError> {
@@ -66,7 +71,7 @@ fn run(
             sessions: KnownSessions::default(),
             run_dir: &run_dir,
             interrupt: orders.interrupt,
-            feed: None,
+            feed,
             on_ready: Box::new(|| ()),
             start: Start::Agreed(Box::new(|| {
                 reports.send(Event::Ready);
@@ -114,43 +119,6 @@ impl Orders {
             .spawn(reading)
             .map_err(|source| system("start a thread", source))?;
         Ok(Self { start, interrupt })
-    }
-}
-
-/// Reports that a thread writes.
-struct Reports {
-    events: SyncSender<Event>,
-    thread: JoinHandle<()>,
-}
-
-impl Reports {
-    fn start(mut output: impl Write + Send + 'static) -> Result<Self, MeasureError> {
-        let (events, to_write) = mpsc::sync_channel::<Event>(EVENTS_MAX);
-        let writing = move || {
-            for event in to_write {
-                // The run has ended without this generator, which its closed orders say, too.
-                if lines::write(&event, &mut output).is_err() {
-                    break;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("reports".into())
-            .spawn(writing)
-            .map_err(|source| system("start a thread", source))?;
-        Ok(Self { events, thread })
-    }
-
-    /// Reports an event, unless too many wait.
-    fn send(&self, event: Event) {
-        let _ = self.events.try_send(event);
-    }
-
-    /// Reports the last event, and waits until it is written.
-    fn finish(self, last: Event) {
-        let _ = self.events.send(last);
-        drop(self.events);
-        let _ = self.thread.join();
     }
 }
 

@@ -84,6 +84,8 @@ impl Generator {
             Message::Event(_) if !self.is_alive() => {}
             Message::Event(Event::Ready) => self.state = State::Ready,
             Message::Event(Event::Progress(progress)) => self.progress = Some(*progress),
+            // They are of the run as a whole.
+            Message::Event(Event::Spans(_)) => {}
             Message::Event(Event::Ended) => {
                 self.state = State::Ended;
                 self.settle();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tenfold_loadgen::{Progress, TargetDescription};
+use tenfold_loadgen::{Progress, RequestSpan, TargetDescription};
 use tenfold_scenarios::{Overrides, Rate, Scenario, Share};
 
 use crate::MeasureError;
@@ -30,6 +30,8 @@ pub struct Job {
     pub(super) target: TargetDescription,
     /// Hosts that the command line permits redirects to lead to.
     pub(super) permitted_hosts: Vec<String>,
+    /// `true` if the generator reports its sampled requests.
+    pub(super) reports_spans: bool,
     /// The directory of the generator's record.
     pub(super) run_dir: PathBuf,
 }
@@ -65,6 +67,8 @@ pub enum Event {
     Ready,
     /// Its progress, once a second.
     Progress(Box<Progress>),
+    /// Sampled requests that have ended, if the run publishes them.
+    Spans(Spans),
     /// Its record is complete.
     Ended,
     /// It could not do its job.
@@ -72,6 +76,22 @@ pub enum Event {
         /// Why.
         message: String,
     },
+}
+
+/// Sampled requests of a generator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spans {
+    /// Those that have ended since the last event.
+    pub requests: Vec<RequestSpan>,
+    /// Number of those that were lost since the last event, because they were not read in time.
+    pub lost: u64,
+}
+
+impl Spans {
+    /// Number of all of them.
+    pub fn count(&self) -> u64 {
+        self.lost + self.requests.len() as u64
+    }
 }
 
 impl fmt::Debug for Job {
@@ -93,6 +113,7 @@ impl Job {
         share: Share,
         target: TargetDescription,
         permitted_hosts: Vec<String>,
+        reports_spans: bool,
         run_dir: PathBuf,
     ) -> Self {
         let origin = scenario.origin();
@@ -111,6 +132,7 @@ impl Job {
             shares: share.count(),
             target,
             permitted_hosts,
+            reports_spans,
             run_dir,
         }
     }
@@ -205,6 +227,7 @@ mod tests {
             share,
             target,
             Vec::new(),
+            true,
             "runs/x".into(),
         )
     }

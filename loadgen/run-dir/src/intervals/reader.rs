@@ -29,9 +29,11 @@ pub struct Intervals {
 }
 
 /// The lines of one log.
-struct LogLines {
+pub(super) struct LogLines {
     path: PathBuf,
     lines: BufReader<Take<File>>,
+    /// Bytes of the complete lines that were read.
+    bytes: u64,
     line: Vec<u8>,
     inflated: Vec<u8>,
     ended: bool,
@@ -55,13 +57,7 @@ impl Intervals {
             path: path.to_owned(),
             source,
         })?;
-        let lines = LogLines {
-            path: path.to_owned(),
-            lines: BufReader::new(file.take(bytes.unwrap_or(u64::MAX))),
-            line: Vec::new(),
-            inflated: Vec::new(),
-            ended: false,
-        };
+        let lines = LogLines::new(path, file, bytes);
         Ok(Self::of(path.to_owned(), lines))
     }
 
@@ -86,6 +82,23 @@ impl Iterator for Intervals {
 }
 
 impl LogLines {
+    /// Reads `file` from its current position, and no further than `bytes`, if given. `path` is for errors.
+    pub(super) fn new(path: &Path, file: File, bytes: Option<u64>) -> Self {
+        Self {
+            path: path.to_owned(),
+            lines: BufReader::new(file.take(bytes.unwrap_or(u64::MAX))),
+            bytes: 0,
+            line: Vec::new(),
+            inflated: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Bytes of the complete lines that were read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Reads the next line that holds an interval.
     fn read(&mut self) -> Result<Option<IntervalHistogram>, RunDirError> {
         loop {
@@ -97,6 +110,7 @@ impl LogLines {
                 source,
             })?;
             let parsed = if self.line.last() == Some(&b'\n') {
+                self.bytes += bytes as u64;
                 parse(&self.line, &mut self.inflated)
             } else if (bytes as u64) < LINE_BYTES_MAX {
                 return Ok(None);

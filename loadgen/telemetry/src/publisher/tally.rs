@@ -55,14 +55,22 @@ impl Tally {
                 self.failed
             ));
         }
-        let missing = waiting.dropped + waiting.queue.len() as u64 + lost;
-        if missing > 0 && delivery.takes_spans() {
-            let reason = self.last_error.as_deref().unwrap_or("it was too slow");
-            let belong = if missing == 1 { "is" } else { "are" };
-            sentences.push(format!(
-                "note: the spans of {} {belong} missing at {url}: {reason}",
-                requests(missing)
-            ));
+        let missing = waiting.dropped + waiting.queue.len() as u64;
+        let too_slow = self.last_error.as_deref().unwrap_or("it was too slow");
+        for (missing, reason) in [
+            (missing, too_slow),
+            (
+                lost,
+                "they were too many to be passed on; sample fewer (`traceparent`)",
+            ),
+        ] {
+            if missing > 0 && delivery.takes_spans() {
+                let belong = if missing == 1 { "is" } else { "are" };
+                sentences.push(format!(
+                    "note: the spans of {} {belong} missing at {url}: {reason}",
+                    requests(missing)
+                ));
+            }
         }
         let rejections = delivery.rejections.borrow();
         if rejections.count > 0 {
@@ -126,7 +134,9 @@ mod tests {
             [
                 "note: 3 of 3 deliveries to http://a:4318 failed: connection refused; it has no figures of this \
                  run. The run was not disturbed",
-                "note: the spans of 42 requests are missing at http://a:4318: connection refused"
+                "note: the spans of 40 requests are missing at http://a:4318: connection refused",
+                "note: the spans of 2 requests are missing at http://a:4318: they were too many to be passed on; \
+                 sample fewer (`traceparent`)"
             ]
         );
     }

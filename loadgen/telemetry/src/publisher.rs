@@ -215,8 +215,8 @@ impl Shared {
 
 /// Completes the progress with the counts of a run that has ended.
 ///
-/// A total never decreases, which receivers would take for a restart: a generator that dies has reported up to two seconds more than
-/// its record has.
+/// A total never decreases, which receivers would take for a restart: a generator that dies may have reported more
+/// than its last checkpoint has.
 fn finalise(progress: &mut Progress, counts: &Counts) {
     let all = || counts.phases.iter().flatten();
     let raise = |total: &mut u64, of: fn(&RequestCounts) -> u64| {

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn end_does_not_wait_for_a_controller_that_is_gone() {
+    async fn ends_without_waiting_for_a_lost_controller() {
         let (mut queue, waiting) = SpanQueue::new();
         for _ in 0..=MESSAGES_MAX {
             queue.offer(spans(1));

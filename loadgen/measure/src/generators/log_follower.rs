@@ -19,7 +19,7 @@ pub(super) struct LogFollower {
 }
 
 impl LogFollower {
-    /// Starts the thread, which passes on to `relay` what is written to the logs.
+    /// Starts the thread, which passes new intervals of the logs on to `relay`.
     ///
     /// # Errors
     /// If the system refuses a thread.

@@ -8,7 +8,7 @@ use super::IntervalHistogram;
 use super::reader::LogLines;
 use crate::RunDirError;
 
-/// A growing interval log. Each call of [`IntervalTail::read`] continues where the last one ended.
+/// A growing interval log. Each call of [`IntervalTail::read`] continues after the intervals of the last one.
 #[derive(Debug)]
 pub struct IntervalTail {
     path: PathBuf,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn each_interval_is_read_once_wherever_the_log_is_cut() {
+    fn reads_each_interval_of_a_growing_log_once() {
         let bytes = log_of(4);
         for piece in [1, 7, 100, bytes.len()] {
             let directory = tempfile::tempdir().unwrap();

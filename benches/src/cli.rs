@@ -353,7 +353,7 @@ pub(crate) struct NosqlArguments {
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) questions: Vec<Question>,
     /// CPUs of each box
-    #[arg(long = "box", default_value_t = 0.2, value_name = "CPU", value_parser = positive)]
+    #[arg(long = "box", default_value_t = 1.0, value_name = "CPU", value_parser = positive)]
     pub(crate) box_cpu: f64,
     /// Rounds, in each of which both stores have a turn [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -22,6 +22,9 @@ use crate::output::spread::Spread;
 use crate::workshop::interrupt::{Interrupt, Interrupted};
 use crate::workshop::progress::report;
 
+/// Time of each operation that is not counted.
+const WARM_UP: Duration = Duration::from_secs(10);
+
 /// Runs the benchmark, prints its page and writes its files.
 pub(crate) fn run(arguments: &NosqlArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
@@ -127,7 +130,7 @@ impl Pair {
         let sides = [(&self.sql, "sql"), (&self.other, question.role())];
         // Compiles what the Java virtual machine runs, and fills caches.
         for (operation, _) in sides {
-            load::closed(operation, time.min(Duration::from_secs(3))).await;
+            load::closed(operation, WARM_UP.min(time * 2)).await;
         }
         let mut rounds: [Vec<(Measured, Option<f64>)>; 2] = [Vec::new(), Vec::new()];
         for round in 0..arguments.rounds() {

@@ -60,6 +60,8 @@ pub(crate) enum LabCommand {
     Policy(PolicyArguments),
     /// Keep a log of the alerts that an Alertmanager sends to a webhook; a lab starts this by itself
     ReceiveAlerts(ReceiveAlertsArguments),
+    /// Receive the log of a balancer, and serve a page of its latest requests, made by GoAccess; a lab starts this by itself
+    ServeLog(ServeLogArguments),
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +185,24 @@ pub(crate) struct ReceiveAlertsArguments {
     /// Log to append to, a JSON document for each alert that begins or ends
     #[arg(long, value_name = "FILE")]
     pub(crate) log: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The latest 8 MiB of the log are kept in memory, and none on disk. The page is made when somebody opens it, every five seconds at \
+    most. The balancer has to write the format of a lab's entrance.\n\
+    Exit codes: 0 stopped on request; 104 the address or the socket can't be used"
+)]
+pub(crate) struct ServeLogArguments {
+    /// Address to serve the page on
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Unix domain socket to receive lines on, one a datagram; an earlier one is replaced
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+    /// Program of GoAccess
+    #[arg(long, value_name = "FILE", default_value = "goaccess")]
+    pub(crate) goaccess: PathBuf,
 }
 
 #[derive(Debug, Args)]

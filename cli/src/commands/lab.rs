@@ -11,6 +11,7 @@ mod receive_alerts;
 mod replace;
 mod reshard;
 mod rotate;
+mod serve_log;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -63,6 +64,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
         LabCommand::Open(arguments) => open::open(arguments),
         LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),
+        LabCommand::ServeLog(arguments) => serve_log::serve_log(arguments),
         LabCommand::Queue(arguments) => queue::queue(arguments),
         LabCommand::Feeds(arguments) => feeds::feeds(arguments),
         LabCommand::Reshard(arguments) => reshard::reshard(arguments),

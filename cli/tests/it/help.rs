@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 35] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 36] = [
     &[],
     &["run"],
     &["knee"],
@@ -38,6 +38,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 35] = [
     &["lab", "queue"],
     &["lab", "feeds"],
     &["lab", "receive-alerts"],
+    &["lab", "serve-log"],
     &["doctor"],
     &["completions"],
     &["man"],

@@ -7,6 +7,7 @@ pub(crate) mod bugsink;
 pub(crate) mod cassandra;
 pub(crate) mod clickhouse;
 pub(crate) mod galera;
+pub(crate) mod goaccess;
 pub(crate) mod haproxy;
 pub(crate) mod keepalived;
 pub(crate) mod mariadb;

@@ -60,4 +60,4 @@ pub use scaling::{GroupStatus, SpareUse};
 pub use stage::Stage;
 pub use starting::progress::StartProgress;
 pub use watching::incidents_path as incident_log_path;
-pub use watching::{FiringAlert, IncidentLog, Page, WatchingStatus};
+pub use watching::{FiringAlert, IncidentLog, Page, RequestLog, WatchingStatus, request_page};

@@ -172,6 +172,14 @@ pub(crate) const MTAIL: Program = Program {
     since: "autoscaled",
 };
 
+/// Makes a page from the balancer's log.
+pub(crate) const GOACCESS: Program = Program {
+    name: "goaccess",
+    purpose: "page of the requests in the balancer's log, optional",
+    source: Source::Debian("goaccess"),
+    since: "autoscaled",
+};
+
 /// Receives error reports.
 pub(crate) const BUGSINK: Program = Program {
     name: "bugsink-manage",
@@ -301,6 +309,7 @@ pub const PROGRAMS: &[Program] = &[
     ALERTMANAGER,
     BLACKBOX_EXPORTER,
     MTAIL,
+    GOACCESS,
     BUGSINK,
     PDNS,
     KEEPALIVED,

@@ -3,6 +3,8 @@
 mod alerts;
 mod firing_alert;
 mod incident_log;
+mod request_log;
+mod request_page;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ pub(crate) use alerts::rules;
 pub use firing_alert::FiringAlert;
 pub(crate) use firing_alert::firing;
 pub use incident_log::IncidentLog;
+pub use request_log::RequestLog;
+pub use request_page::request_page;
 pub(crate) use status::write_alerts;
 pub use status::{Page, WatchingStatus};
 

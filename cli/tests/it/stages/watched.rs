@@ -21,6 +21,7 @@ const PROGRAMS: &[&str] = &[
     "prometheus-blackbox-exporter",
     "prometheus-node-exporter",
     "mtail",
+    "goaccess",
     "redis-server",
     "s3s-fs",
     "socat",
@@ -97,6 +98,58 @@ fn queries(dashboard: &str) -> Vec<String> {
         .collect()
 }
 
+/// Sends a number of requests to each of some paths, and waits until the page of the balancer's log has counted exactly these.
+async fn page_counts_requests(stage: &Stage, pages: &str) {
+    let client = stage.client();
+    let sent = [
+        ("/v1/posts/3", 200, 4),
+        ("/v1/posts/5", 200, 7),
+        ("/v1/posts/999999", 404, 2),
+    ];
+    for (path, status, times) in sent {
+        for _ in 0..times {
+            let url = stage.url(&format!("{path}?shown=never"));
+            let answer = client.get(url).send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+        }
+    }
+    let line = pages.lines().find(|line| line.contains("goaccess: "));
+    let url = line.unwrap().split(' ').next().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = reqwest::get(url).await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str();
+        assert!(policy.unwrap().starts_with("default-src 'none'"));
+        let page = answer.text().await.unwrap();
+        let (_, data) = page.split_once("var json_data=").expect(&page);
+        let data = serde_json::Deserializer::from_str(data).into_iter::<Value>();
+        let data = data.take(1).next().unwrap().unwrap();
+        let counted = |panel: &str, path: &str| {
+            let rows = data[panel]["data"].as_array().into_iter().flatten();
+            let rows = rows.filter(|row| row["data"] == path);
+            rows.map(|row| row["hits"]["count"].as_u64().unwrap())
+                .sum::<u64>()
+        };
+        let found = sent.map(|(path, status, times)| {
+            let panel = if status == 404 {
+                "not_found"
+            } else {
+                "requests"
+            };
+            (path, counted(panel, path), times)
+        });
+        assert!(!page.contains("shown=never"));
+        if found.iter().all(|(_, counted, times)| counted == times) {
+            // By server, too.
+            let servers = ["web/web-1", "web/web-2"].map(|name| counted("vhosts", name));
+            assert!(servers.iter().sum::<u64>() >= 13, "{servers:?}");
+            return;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_zone_alerts_and_dashboard_has_figures() {
     if lacks(PROGRAMS) {
@@ -104,9 +157,16 @@ async fn lost_zone_alerts_and_dashboard_has_figures() {
     }
     let stage = Stage::up("autoscaled", &[]);
     let pages = stage.place.run(&["lab", "open"]).expect(0).stdout;
-    for shown in ["the service", "alertmanager: ", "prometheus: ", "mtail: "] {
+    for shown in [
+        "the service",
+        "alertmanager: ",
+        "prometheus: ",
+        "mtail: ",
+        "goaccess: ",
+    ] {
         assert!(pages.contains(shown), "{pages}");
     }
+    page_counts_requests(&stage, &pages).await;
     let status = stage.alert("ZoneLost", false).await;
     let missing = &status["watching"]["missing"];
     // Only the one that `scripts/setup` does not put on the PATH.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
@@ -52,8 +52,52 @@ pub(crate) struct Edge<'a> {
     pub(crate) behind: &'a Behind<'a>,
     /// True if caches at the edge ask this balancer for what they lack.
     pub(crate) is_origin: bool,
-    /// Socket that gets a line for each request, in HAProxy's format `httplog`. `None` without such a log.
-    pub(crate) request_log: Option<&'a Path>,
+    /// Sockets that get a line for each request.
+    pub(crate) request_logs: &'a [RequestLogSocket],
+}
+
+/// Line of a request: HAProxy's format `httplog` without query strings, captured headers and cookies.
+pub(crate) const REQUEST_LINE: &str =
+    r#"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc "%HM %HPO %HV""#;
+
+/// A socket that gets a line for each request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestLogSocket {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// Text before each line.
+    pub(crate) head: LineHead,
+}
+
+/// Text before each line of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineHead {
+    /// Priority, time and process, as syslog has them.
+    Syslog,
+    /// Nothing.
+    Nothing,
+}
+
+/// Returns the settings for a log of requests. Without a socket, there is none.
+fn request_logs(sockets: &[RequestLogSocket]) -> String {
+    if sockets.is_empty() {
+        return String::new();
+    }
+    let mut text = "    no log\n".to_owned();
+    for socket in sockets {
+        let format = match socket.head {
+            LineHead::Syslog => "",
+            LineHead::Nothing => "format raw ",
+        };
+        let _ = writeln!(
+            text,
+            "    log {} {format}local0 info",
+            socket.path.display()
+        );
+    }
+    let line = REQUEST_LINE.replace('"', "\\\"");
+    let _ = writeln!(text, "    log-format \"{line}\"");
+    text
 }
 
 /// Servers behind the entrance.
@@ -283,10 +327,7 @@ frontend in-the-clear
             rules = self.behind.public_rules(),
             edges = self.behind.edges(self.is_origin),
             backends = self.behind.backends(),
-            log = self.request_log.map_or_else(String::new, |socket| format!(
-                "    no log\n    log {} local0 info\n    option httplog\n",
-                socket.display()
-            )),
+            log = request_logs(self.request_logs),
         );
         let mut plan = plan(
             self.name,

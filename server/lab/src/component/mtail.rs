@@ -11,8 +11,7 @@ use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
 use crate::directory::write_private;
 
-/// The program that it runs. Latencies are those of HAProxy's format `httplog`: from the first byte of a request to the last
-/// of its response.
+/// The program that it runs. Latencies are from the first byte of a request to the last of its response.
 const PROGRAM: &str = r#"counter haproxy_log_requests_total by proxy, code
 histogram haproxy_log_seconds by proxy buckets 0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30
 /haproxy\[\d+\]: \S+ \[[^\]]+\] \S+ (?P<proxy>[^\/ ]+)\/\S+ -?\d+\/-?\d+\/-?\d+\/-?\d+\/\+?(?P<total>\d+) (?P<code>-?\d+) / {

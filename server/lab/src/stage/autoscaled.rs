@@ -38,6 +38,7 @@ pub(super) const ROLES: &[&str] = &[
     watched::ROLES[2],
     watched::ROLES[3],
     watched::ROLES[4],
+    watched::ROLES[5],
 ];
 
 /// Plans the boxes.

@@ -1,12 +1,11 @@
 //! Tiers that the stages from `balanced` on share, across two zones.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::component::galera::{Cluster, Member};
-use crate::component::haproxy::{Behind, Edge, Server};
+use crate::component::haproxy::{Behind, Edge, RequestLogSocket, Server};
 use crate::component::keepalived::Keepalived;
 use crate::component::mariadb::{MariaDb, Tuning};
 use crate::component::nginx::WebServer;
@@ -53,8 +52,8 @@ pub(super) struct Tiers<'a> {
     pub(super) flows: Vec<Flow>,
     /// Addresses of the application servers' metrics.
     pub(super) admins: Vec<SocketAddr>,
-    /// Socket that gets a line for each request at the entrance. `None` without such a log.
-    pub(super) request_log: Option<PathBuf>,
+    /// Sockets that get a line for each request at the entrance.
+    pub(super) request_logs: Vec<RequestLogSocket>,
     /// Statistics of the first balancer at the entrance.
     statistics: Option<SocketAddr>,
     /// Receiver of error reports: address, and data source name with a key. `None` if the stage has none.
@@ -118,7 +117,7 @@ impl<'a> Tiers<'a> {
             site,
             flows: Vec::new(),
             admins: Vec::new(),
-            request_log: None,
+            request_logs: Vec::new(),
             statistics: None,
             error_reports: None,
         })
@@ -389,7 +388,7 @@ impl<'a> Tiers<'a> {
         behind: &Behind<'_>,
     ) -> Result<BoxPlan, LabError> {
         let name = BALANCERS[index % BALANCERS.len()];
-        let request_log = self.request_log.clone();
+        let request_logs = self.request_logs.clone();
         let known_as: &[&str] = match self.options.door {
             Some(_) => &[powerdns::NAME],
             None => &[],
@@ -408,7 +407,7 @@ impl<'a> Tiers<'a> {
             behind,
             // Only the first balancer: its address would not be free for the second one.
             is_origin: index == 0,
-            request_log: request_log.as_deref(),
+            request_logs: &request_logs,
         };
         self.statistics.get_or_insert(statistics);
         self.flows

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::tiers::Tiers;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
-use crate::component::{alertmanager, blackbox, bugsink, mtail};
+use crate::component::haproxy::{LineHead, RequestLogSocket};
+use crate::component::{alertmanager, blackbox, bugsink, goaccess, mtail};
 use crate::network::Flow;
 use crate::network::site::port;
 use crate::program::{self, Program};
@@ -16,11 +17,12 @@ use crate::stage::stage_plan::Entrance;
 use crate::watching::{self, Page, WatchingPlan};
 
 /// Roles of its boxes.
-pub(super) const ROLES: [&str; 5] = [
+pub(super) const ROLES: [&str; 6] = [
     "alertmanager",
     "incidents",
     "blackbox-exporter",
     "mtail",
+    "goaccess",
     "bugsink",
 ];
 
@@ -41,21 +43,22 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Plans the box that reads the log of the balancer, which has to be planned later.
+    /// Plans the boxes that read the log of the balancer, which has to be planned later.
     pub(super) fn log(&mut self, tiers: &mut Tiers<'_>) -> Result<(), LabError> {
+        self.counters_of_log(tiers)?;
+        self.page_of_log(tiers)
+    }
+
+    fn counters_of_log(&mut self, tiers: &mut Tiers<'_>) -> Result<(), LabError> {
         let name = "mtail";
         let Some(program) = self.find(program::MTAIL) else {
             return Ok(());
         };
         let listen = tiers.site.private(name, port::ADMIN)?;
         let (plan, socket) = mtail::mtail((name, name), program, listen, &tiers.options.directory)?;
-        if socket.as_os_str().len() > SOCKET_PATH_MAX {
-            self.plan.missing.push(format!(
-                "mtail does not run: the path of its socket would have more than {SOCKET_PATH_MAX} bytes; use a shorter --dir"
-            ));
+        if !self.sends_log(tiers, name, socket, LineHead::Syslog) {
             return Ok(());
         }
-        tiers.request_log = Some(socket);
         tiers.flows.push(Flow::between("prometheus", listen));
         self.boxes.push(plan);
         self.jobs.push(mtail::job(listen));
@@ -66,6 +69,46 @@ impl Watched {
             "requests and latencies, from the balancer's log",
         );
         Ok(())
+    }
+
+    fn page_of_log(&mut self, tiers: &mut Tiers<'_>) -> Result<(), LabError> {
+        let name = "goaccess";
+        let Some(program) = self.find(program::GOACCESS) else {
+            return Ok(());
+        };
+        let listen = tiers.site.private(name, port::HTTP)?;
+        let own = tiers.options.program.clone();
+        let directory = &tiers.options.directory;
+        let (plan, socket) = goaccess::goaccess((name, name), own, &program, listen, directory)?;
+        if !self.sends_log(tiers, name, socket, LineHead::Nothing) {
+            return Ok(());
+        }
+        self.boxes.push(plan);
+        self.page(
+            name,
+            listen,
+            "/",
+            "the latest requests by path, status and server, from the balancer's log",
+        );
+        Ok(())
+    }
+
+    /// Sends the log to a socket. Returns false if its path is too long.
+    fn sends_log(
+        &mut self,
+        tiers: &mut Tiers<'_>,
+        name: &str,
+        path: PathBuf,
+        head: LineHead,
+    ) -> bool {
+        let fits = path.as_os_str().len() <= SOCKET_PATH_MAX;
+        match fits {
+            true => tiers.request_logs.push(RequestLogSocket { path, head }),
+            false => self.plan.missing.push(format!(
+                "{name} does not run: the path of its socket would have more than {SOCKET_PATH_MAX} bytes; use a shorter --dir"
+            )),
+        }
+        fits
     }
 
     /// Plans the box that receives error reports of services, which have to be planned later.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions};
 use zeroize::Zeroizing;
 
 use crate::AgentsError;
@@ -123,8 +123,34 @@ impl Broker {
             .await
             .map_err(|error| AgentsError::Broker {
                 url: self.plain_url(),
-                reason: reason_of(&error),
+                reason: match error.kind() {
+                    ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                        self.refusal(&error)
+                    }
+                    _ => reason_of(&error),
+                },
             })
+    }
+
+    /// Says which credentials the server refuses, and what may be wrong with them.
+    fn refusal(&self, error: &dyn std::error::Error) -> String {
+        let error = reason_of(error);
+        match (&self.credentials, &self.nkey) {
+            (Some(file), _) => format!(
+                "it refuses the credentials file {} ({error}); use one that has not expired, of an account that the server knows",
+                file.display()
+            ),
+            (None, Some(file)) => format!(
+                "it refuses the nkey in {} ({error}); add its public key to the users of the server",
+                file.display()
+            ),
+            (None, None) if self.url.contains('@') => {
+                format!("it refuses the user and the password of the URL ({error})")
+            }
+            (None, None) => format!(
+                "it asks for credentials ({error}); give a credentials file or an nkey, or user and password in the URL"
+            ),
+        }
     }
 }
 

@@ -66,10 +66,11 @@ pub(crate) fn serve(arguments: &AgentArguments) -> anyhow::Result<Exit> {
         .into());
     }
     let program = std::env::current_exe().context("could not find this program's own file")?;
-    let mut command = vec!["generator".to_owned(), "--of-agent".to_owned()];
+    let mut words = vec!["generator".to_owned(), "--of-agent".to_owned()];
     for host in &allowed {
-        command.extend(["--allow-host".to_owned(), host.clone()]);
+        words.extend(["--allow-host".to_owned(), host.clone()]);
     }
+    let command = (program, words);
     let options = AgentOptions {
         broker: Broker::new(arguments.nats.clone())
             .with_credentials(arguments.creds.clone())
@@ -84,7 +85,9 @@ pub(crate) fn serve(arguments: &AgentArguments) -> anyhow::Result<Exit> {
         },
         directory: std::path::absolute(&arguments.records)
             .with_context(|| format!("could not use {}", arguments.records.display()))?,
-        command: (program, command),
+        start: Arc::new(move |job, messages| {
+            tenfold_measure::start_process(&command, job, messages)
+        }),
     };
     tenfold_agents::serve(options, interrupt, print::note).map_err(failure)?;
     Ok(Exit::Met)

@@ -13,11 +13,16 @@ use crate::permission::host_guard;
 pub(crate) fn generator(arguments: &GeneratorArguments) -> anyhow::Result<Exit> {
     interrupt::fail_writes_beyond_limit()?;
     let done = match arguments.of_agent {
-        false => tenfold_measure::generate(io::stdin(), io::stdout(), host_guard::guard_redirects),
+        false => tenfold_measure::generate(
+            io::stdin(),
+            io::stdout(),
+            host_guard::guard_redirects,
+            false,
+        ),
         // What the run permits does not count.
         true => {
             let judge = host_guard::judge_of_operator(arguments.allowed_hosts.clone());
-            tenfold_measure::generate(io::stdin(), io::stdout(), |_| HostGuard::new(judge))
+            tenfold_measure::generate(io::stdin(), io::stdout(), |_| HostGuard::new(judge), true)
         }
     };
     Ok(match done {

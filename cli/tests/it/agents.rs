@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod credentials;
+mod health;
 mod kills;
 mod losses;
 mod merge;

@@ -8,9 +8,9 @@ use async_nats::{Client, Message as NatsMessage, Subscriber};
 use futures_util::StreamExt as _;
 use nkeys::XKey;
 use tenfold_loadgen::Interrupt;
-use tenfold_measure::{shared_clock, tool};
+use tenfold_measure::{Job, MeasureError, Messages, Worker, shared_clock, tool};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::limits::Limits;
 use crate::message::{
@@ -28,8 +28,14 @@ const ORDERS_MAX: usize = 8;
 /// Threads of an agent: heartbeats are answered while another one reads a file.
 const THREADS: usize = 3;
 
+/// Starts the generator of a job. Its messages have position 0.
+pub type StartGenerator =
+    Arc<dyn Fn(&Job, Messages) -> Result<Box<dyn Worker>, MeasureError> + Send + Sync>;
+
+/// Gets sentences for the operator.
+type Note = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// An agent and the limits of its operator.
-#[derive(Debug)]
 pub struct AgentOptions {
     /// The NATS server.
     pub broker: Broker,
@@ -41,8 +47,20 @@ pub struct AgentOptions {
     pub limits: Limits,
     /// Directory of records on their way. What can't be delivered stays there, below the name of the run.
     pub directory: PathBuf,
-    /// Program and arguments of a process that calls [`tenfold_measure::generate`] with its standard input and output.
-    pub command: (PathBuf, Vec<String>),
+    /// Starts its generators, usually by [`tenfold_measure::start_process`].
+    pub start: StartGenerator,
+}
+
+impl std::fmt::Debug for AgentOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentOptions")
+            .field("broker", &self.broker)
+            .field("name", &self.name)
+            .field("labels", &self.labels)
+            .field("limits", &self.limits)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Takes part in runs, one after the other, until `interrupt` becomes true. `note` gets a sentence for what its operator should
@@ -55,6 +73,18 @@ pub fn serve(
     interrupt: Interrupt,
     note: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<(), AgentsError> {
+    serve_all(vec![options], interrupt, note)
+}
+
+/// Does what [`serve`] does, for several agents in one process.
+///
+/// # Errors
+/// As for [`serve`], before any agent takes part in a run.
+pub fn serve_all(
+    agents: Vec<AgentOptions>,
+    interrupt: Interrupt,
+    note: impl Fn(&str) + Send + Sync + 'static,
+) -> Result<(), AgentsError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -63,7 +93,20 @@ pub fn serve(
             action: "start a runtime",
             source,
         })?;
-    runtime.block_on(Agent::serve(options, interrupt, &note))
+    let note: Note = Arc::new(note);
+    runtime.block_on(async {
+        let mut connected = Vec::new();
+        // One after the other: a server closes connections that do not log in at once.
+        for options in agents {
+            connected.push(Agent::connect(options, interrupt.clone(), &*note).await?);
+        }
+        let mut serving = JoinSet::new();
+        for (agent, subscriptions) in connected {
+            serving.spawn(agent.serve(subscriptions, Arc::clone(&note)));
+        }
+        while serving.join_next().await.is_some() {}
+        Ok(())
+    })
 }
 
 struct Agent {
@@ -87,26 +130,27 @@ struct Current {
 }
 
 impl Agent {
-    async fn serve(
+    /// Connects an agent. Returns also the searches and the requests that it gets.
+    async fn connect(
         options: AgentOptions,
-        mut interrupt: Interrupt,
+        interrupt: Interrupt,
         note: &(dyn Fn(&str) + Send + Sync),
-    ) -> Result<(), AgentsError> {
+    ) -> Result<(Self, (Subscriber, Subscriber)), AgentsError> {
         let client = options
             .broker
             .connect(&format!("tenfold agent {}", options.name))
             .await?;
         let key = XKey::new();
-        let mut agent = Self {
+        let agent = Self {
             client,
             id: random_name(&key),
             key: Arc::new(key),
             options: Arc::new(options),
-            interrupt: interrupt.clone(),
+            interrupt,
             current: None,
         };
-        let mut searches = agent.subscribe(FIND.to_owned()).await?;
-        let mut requests = agent.subscribe(agent_subject(&agent.id)).await?;
+        let searches = agent.subscribe(FIND.to_owned()).await?;
+        let requests = agent.subscribe(agent_subject(&agent.id)).await?;
         // Who reads that it is ready may search for it at once.
         let _ = agent.client.flush().await;
         note(&format!(
@@ -114,25 +158,30 @@ impl Agent {
             agent.options.name,
             agent.options.broker.plain_url()
         ));
+        Ok((agent, (searches, requests)))
+    }
+
+    /// Takes part in runs until it is interrupted.
+    async fn serve(mut self, (mut searches, mut requests): (Subscriber, Subscriber), note: Note) {
+        let mut interrupt = self.interrupt.clone();
         loop {
             tokio::select! {
-                Some(message) = searches.next() => agent.offer(&message).await,
-                Some(message) = requests.next() => agent.answer(&message, note).await,
-                outcome = ended(&mut agent.current) => {
-                    note(&agent.describe(outcome));
-                    if let Some(current) = agent.current.take() {
+                Some(message) = searches.next() => self.offer(&message).await,
+                Some(message) = requests.next() => self.answer(&message, &*note).await,
+                outcome = ended(&mut self.current) => {
+                    note(&self.describe(outcome));
+                    if let Some(current) = self.current.take() {
                         current.beats.abort();
                     }
                 }
-                _ = interrupt.wait_for(|now| *now) => break,
+                () = ended_by(&mut interrupt) => break,
             }
         }
-        if agent.current.is_some() {
-            let outcome = ended(&mut agent.current).await;
-            note(&agent.describe(outcome));
+        if self.current.is_some() {
+            let outcome = ended(&mut self.current).await;
+            note(&self.describe(outcome));
         }
-        let _ = agent.client.flush().await;
-        Ok(())
+        let _ = self.client.flush().await;
     }
 
     async fn subscribe(&self, subject: String) -> Result<Subscriber, AgentsError> {
@@ -154,6 +203,7 @@ impl Agent {
             tool: tool(),
             labels: self.options.labels.clone(),
             host: Some(tenfold_probe::host::describe()),
+            machine: tenfold_probe::host::boot_id(),
             key: self.key.public_key(),
             is_busy: self.current.is_some(),
         };
@@ -268,6 +318,11 @@ impl Agent {
             ),
         }
     }
+}
+
+/// Waits until an agent is to end.
+async fn ended_by(interrupt: &mut Interrupt) {
+    let _ = interrupt.wait_for(|now| *now).await;
 }
 
 /// Waits for the end of the current run; forever if there is none.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::{Client, Subscriber};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream;
 use nkeys::XKey;
 use tenfold_loadgen::{Interrupt, LoadError};
 use tenfold_measure::{Crew, Exit, Job, MeasureError, Messages, Worker, shared_clock};
@@ -30,8 +31,16 @@ const BEAT: Duration = Duration::from_millis(500);
 /// Time between two heartbeats while the clocks are estimated.
 const QUICK_BEAT: Duration = Duration::from_millis(30);
 
+/// Least time for each agent between two quick heartbeats: a round trip must not wait for the answers of others to earlier ones.
+const QUICK_BEAT_EACH: Duration = Duration::from_micros(200);
+
 /// Quick heartbeats, from the first on.
 const QUICK_BEATS: u32 = 20;
+
+/// Agents that are asked at a time to take their parts. Each has [`LOST_AFTER`] to answer.
+///
+/// [`LOST_AFTER`]: crate::members::LOST_AFTER
+const OFFERS_MAX: usize = 64;
 
 /// Round trips that an estimate of a clock needs.
 const TRIPS_MIN: usize = 8;
@@ -178,15 +187,22 @@ impl AgentCrew {
                 reports.map_err(|error| nats(&error))?,
             )),
         ];
+        // Those that have taken their parts hear from the controller while others are still asked.
+        let early = tokio::spawn(beat(Arc::clone(members), inbox.clone(), 0));
         let offered = assignments.iter().enumerate().map(|(position, own)| {
             let text = serde_json::to_vec(own).unwrap_or_default();
-            async move { members.offer_part(position, &text).await }
+            async move {
+                let taken = members.offer_part(position, &text).await;
+                members.members[position].begin();
+                taken
+            }
         });
-        for (position, taken) in join_all(offered).await.into_iter().enumerate() {
+        let offered: Vec<_> = stream::iter(offered).buffered(OFFERS_MAX).collect().await;
+        early.abort();
+        for (position, taken) in offered.into_iter().enumerate() {
             taken.map_err(|reason| failure(position, reason))?;
         }
-        members.members.iter().for_each(Member::begin);
-        tasks.push(tokio::spawn(beat(Arc::clone(members), inbox)));
+        tasks.push(tokio::spawn(beat(Arc::clone(members), inbox, QUICK_BEATS)));
         let deadline = Instant::now() + CLOCKS_MAX;
         loop {
             let known = |member: &Member| member.is_over() || member.clock().0 >= TRIPS_MIN;
@@ -225,6 +241,7 @@ impl AgentCrew {
             name: member.offer.name.clone(),
             labels: member.offer.labels.clone(),
             host: member.offer.host.clone(),
+            machine: member.offer.machine.clone(),
             clock: member.offsets().map(|offsets| {
                 let after = offsets.after_start;
                 let difference = |one: i64, other: i64| one.saturating_sub(other);
@@ -244,6 +261,7 @@ impl AgentCrew {
         Agents {
             clock_error_max_ns: u64::try_from(self.options.clock_error_max.as_nanos())
                 .unwrap_or(u64::MAX),
+            machine: tenfold_probe::host::boot_id(),
             agents: agents.collect(),
         }
     }
@@ -445,10 +463,13 @@ async fn take_reports(members: Arc<Members>, mut reports: Subscriber) {
     }
 }
 
-/// Sends heartbeats, and declares agents lost that answer none.
-async fn beat(members: Arc<Members>, inbox: String) {
+/// Sends heartbeats, the first ones quickly, and declares agents lost that answer none.
+async fn beat(members: Arc<Members>, inbox: String, mut quick: u32) {
+    let agents = u32::try_from(members.members.len()).unwrap_or(u32::MAX);
+    let quick_beat = QUICK_BEAT_EACH
+        .saturating_mul(agents)
+        .clamp(QUICK_BEAT, BEAT);
     let subject = beat_subject(&members.run);
-    let mut quick = QUICK_BEATS;
     loop {
         let asked = shared_clock::monotonic_ns();
         let message = encode(&Beat { asked }, &[]);
@@ -459,7 +480,7 @@ async fn beat(members: Arc<Members>, inbox: String) {
         for (position, member) in members.members.iter().enumerate() {
             member.check(position);
         }
-        let pause = if quick > 0 { QUICK_BEAT } else { BEAT };
+        let pause = if quick > 0 { quick_beat } else { BEAT };
         quick = quick.saturating_sub(1);
         tokio::time::sleep(pause).await;
     }

@@ -40,7 +40,7 @@ mod seal;
 mod search;
 mod span_queue;
 
-pub use agent::{AgentOptions, serve};
+pub use agent::{AgentOptions, StartGenerator, serve, serve_all};
 pub use broker::Broker;
 pub use crew::{AgentCrew, CrewOptions};
 pub use error::AgentsError;

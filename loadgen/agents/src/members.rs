@@ -50,7 +50,8 @@ pub(crate) struct Member {
 struct MemberState {
     messages: Messages,
     store: RecordStore,
-    heard: Instant,
+    /// The last sign of life. `None` before it has taken its part.
+    heard: Option<Instant>,
     /// `true` once it has reported its end, or is lost: nothing more is passed on to the run.
     is_over: bool,
     /// `true` once its record may not change any more.
@@ -99,7 +100,7 @@ impl Member {
             state: Mutex::new(MemberState {
                 messages,
                 store,
-                heard: Instant::now(),
+                heard: None,
                 is_over: false,
                 is_closed: false,
                 end: None,
@@ -126,13 +127,14 @@ impl Member {
 
     /// Begins to wait for signs of life.
     pub(crate) fn begin(&self) {
-        self.state().heard = Instant::now();
+        self.state().heard = Some(Instant::now());
     }
 
     /// Declares it lost if it has shown no sign of life for too long.
     pub(crate) fn check(&self, position: usize) {
         let mut state = self.state();
-        if !state.is_over && state.heard.elapsed() > LOST_AFTER {
+        let is_silent = state.heard.is_some_and(|at| at.elapsed() > LOST_AFTER);
+        if !state.is_over && is_silent {
             let reason = format!("it showed no sign of life for {} s", LOST_AFTER.as_secs());
             state.lose(position, reason, None);
         }
@@ -152,7 +154,7 @@ impl Member {
     /// Notes an answer to a heartbeat.
     fn note_pulse(&self, pulse: Pulse, heard: u64) {
         let mut state = self.state();
-        state.heard = Instant::now();
+        state.heard = Some(Instant::now());
         let trip = RoundTrip {
             asked: pulse.asked,
             received: pulse.received,
@@ -289,7 +291,7 @@ impl Members {
             });
         }
         let mut state = member.state();
-        state.heard = Instant::now();
+        state.heard = Some(Instant::now());
         if state.is_closed {
             return Err("the run is over".to_owned());
         }
@@ -386,6 +388,7 @@ mod tests {
             tool: "1".to_owned(),
             labels: Default::default(),
             host: None,
+            machine: None,
             key: XKey::new().public_key(),
             is_busy: false,
         };
@@ -424,7 +427,7 @@ mod tests {
         let (_directory, member, received) = member();
         member.check(0);
         assert!(!member.is_over());
-        member.state().heard = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
+        member.state().heard = Instant::now().checked_sub(LOST_AFTER * 2);
         member.check(0);
         member.lose(0, "again");
         assert_eq!(events(&received), ["Silent"]);

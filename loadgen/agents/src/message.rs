@@ -60,6 +60,9 @@ pub(crate) struct Offer {
     /// Its machine. `None` in other versions that don't say.
     #[serde(default)]
     pub(crate) host: Option<Host>,
+    /// Boot ID of its machine. `None` in other versions that don't say.
+    #[serde(default)]
+    pub(crate) machine: Option<String>,
     /// Public key to seal messages with for it.
     #[serde(default)]
     pub(crate) key: String,

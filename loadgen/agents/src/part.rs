@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use tenfold_loadgen::{Interrupt, TargetDescription};
-use tenfold_measure::{Event, Job, Message, Spans, Worker, shared_clock, start_process};
+use tenfold_measure::{Event, Job, Message, Spans, Worker, shared_clock};
 use tenfold_run_dir::RunDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -127,8 +127,8 @@ impl Part {
         let record = record_directory(directory, self.assignment.number);
         let (messages, received) = std::sync::mpsc::channel();
         let (passed_on, mut from_generator) = mpsc::channel(16);
-        let mut worker = start_process(&self.options.command, &job, messages)
-            .map_err(|error| Failure(error.to_string()))?;
+        let mut worker =
+            (self.options.start)(&job, messages).map_err(|error| Failure(error.to_string()))?;
         std::thread::Builder::new()
             .name("messages".into())
             .spawn(move || {

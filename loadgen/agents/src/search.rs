@@ -40,6 +40,8 @@ pub fn find(
     options: CrewOptions,
     interrupt: &Interrupt,
 ) -> Result<AgentCrew, AgentsError> {
+    // The log of each agent's record is an open file, and is read for the merge.
+    tenfold_probe::limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -169,6 +171,7 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             host: None,
+            machine: None,
             key: String::new(),
             is_busy,
         }

@@ -28,6 +28,13 @@ pub fn describe() -> Host {
     }
 }
 
+/// Returns the number that the kernel has drawn at the machine's start, by which processes in several containers of a machine
+/// recognise it. `None` if the system does not report it.
+pub fn boot_id() -> Option<String> {
+    let id = read("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+    (!id.is_empty()).then_some(id)
+}
+
 /// Returns the number of cores that this process may use, given its affinity and the quota of its cgroup.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -63,6 +70,7 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(host.kernel.starts_with("Linux "), "{}", host.kernel);
             assert!(host.memory_bytes > 1 << 20);
+            assert_eq!(boot_id().map(|id| id.len()), Some(36));
         }
     }
 }

@@ -74,6 +74,8 @@ pub struct GeneratorRecord {
     pub timeline: Timeline,
     /// Latencies of its share: its folded interval log.
     pub latencies: IntervalFold,
+    /// CPU and memory of its machine. Empty for a generator on the machine of the run, and if nothing was sampled.
+    pub host: HostTimeline,
 }
 
 impl Run {

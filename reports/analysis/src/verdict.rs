@@ -44,15 +44,25 @@ pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) ->
     objections.extend(too_few_users(summary));
     objections.extend(scenario_failures(summary));
     objections.extend(debug_build(run));
-    objections.extend(noisy_host(run, summary));
-    objections.extend(busy_host(summary));
+    // Load that agents send depends on their machines, which are judged with their generators.
+    if run.generators.iter().all(|own| own.host.samples.is_empty()) {
+        objections.extend(noisy_host(run, summary));
+        objections.extend(busy_host(summary));
+    }
     verdict(objections, slo(summary))
 }
 
-/// Judges one generator of several, by its own requests alone. Objectives are judged for the whole run.
-pub(crate) fn judge_generator(counted: &CountedLatencies, summary: &Summary) -> Verdict {
+/// Judges one generator of several, by its own requests and its machine. `alone` is the run as if it had been the only one.
+/// Objectives are judged for the whole run.
+pub(crate) fn judge_generator(
+    alone: &Run,
+    counted: &CountedLatencies,
+    summary: &Summary,
+) -> Verdict {
     let mut objections = broken_identities(summary);
     objections.extend(of_generator(counted, summary));
+    objections.extend(noisy_host(alone, summary));
+    objections.extend(busy_host(summary));
     verdict(objections, SloVerdict::NotJudged)
 }
 

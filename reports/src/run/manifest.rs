@@ -278,12 +278,16 @@ fn cache_hits(run: &Run) -> Option<String> {
 }
 
 fn generators(summary: &Summary) -> Table {
+    let cores =
+        |cores: Option<f64>| cores.map_or("–".to_owned(), |own| format!("{own:.2} cores"));
     let rows = summary.merged_from.iter().map(|part| {
         vec![
             part.path.clone(),
             part.seed.to_string(),
             part.started_at.clone(),
             format!("{} × {}", part.host.cores, part.host.cpu),
+            cores(part.cores_used_by_others),
+            cores(part.cores_stolen),
             format::count(part.sent),
             format::maybe_duration(part.lag_p99_ns),
             part.measurement.clone(),
@@ -294,6 +298,8 @@ fn generators(summary: &Summary) -> Table {
         "seed",
         "started",
         "machine",
+        "used by others",
+        "stolen",
         "sent",
         "lag p99",
         "measurement",

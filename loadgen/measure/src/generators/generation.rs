@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use tenfold_loadgen::{
     Feed, HostGuard, Interrupt, Journeys, KnownSessions, LoadError, Options, Start, feed,
 };
+use tenfold_probe::HostSampler;
 use tenfold_run_dir::RunDir;
 use tokio::sync::watch;
 
@@ -18,7 +19,8 @@ use crate::MeasureError;
 /// Takes a job from `input`, sends its share of the schedule, and writes its record. Reports to `output`.
 ///
 /// Ends early, with its record, when it is ordered to or when `input` closes. `guard` judges the hosts that redirects lead to, and
-/// gets those that the command line permits.
+/// gets those that the command line permits. With `machine`, the record has CPU and memory of this machine: of a generator on the
+/// machine of the run, the run itself has them.
 ///
 /// # Errors
 /// If the job can't be read or done. The error was then reported to `output` as well.
@@ -26,6 +28,7 @@ pub fn generate(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
     guard: impl FnOnce(Vec<String>) -> HostGuard,
+    machine: bool,
 ) -> Result<(), MeasureError> {
     let mut input = Lines::new(input);
     let job = input.next::<Job>();
@@ -34,7 +37,7 @@ pub fn generate(
     let reports = Reports::start(output, spans)?;
     let done = match job {
         Ok(Some(job)) => {
-            Orders::take(input).and_then(|orders| run(job, orders, feed, guard, &reports))
+            Orders::take(input).and_then(|orders| run(job, orders, feed, guard, machine, &reports))
         }
         Ok(None) => Err(MeasureError::Load(LoadError::Interrupted)),
         Err(source) => Err(system("read the job of a generator", source)),
@@ -53,6 +56,7 @@ fn run(
     orders: Orders,
     feed: Option<Feed>,
     guard: impl FnOnce(Vec<String>) -> HostGuard,
+    machine: bool,
     reports: &Reports,
 ) -> Result<(), MeasureError> {
     let scenario = job.scenario()?;
@@ -62,6 +66,7 @@ fn run(
     })?;
     let run_dir = RunDir::open(&job.run_dir);
     let target = job.target.target()?.guarded_by(guard(job.permitted_hosts));
+    let mut sampler = None;
     let recording = tenfold_loadgen::run_with(
         Options {
             scenario,
@@ -77,13 +82,19 @@ fn run(
                 reports.send(Event::Ready);
                 shared_clock::instant_of(orders.start.recv().ok()?)
             })),
-            on_start: Box::new(|_| ()),
+            on_start: Box::new(|start| {
+                sampler =
+                    machine.then(|| HostSampler::start(tenfold_probe::Target::Unknown, start));
+            }),
             on_progress: Box::new(|progress| {
                 reports.send(Event::Progress(Box::new(progress.clone())));
             }),
         },
         Journeys::default(),
     )?;
+    if let Some(sampler) = sampler {
+        run_dir.write_host(&sampler.stop())?;
+    }
     run_dir.write_timeline(&recording.timeline)?;
     run_dir.write_counts(&recording.counts)?;
     Ok(())
@@ -128,7 +139,7 @@ mod tests {
 
     fn events(input: &'static [u8]) -> (Result<(), MeasureError>, Vec<Event>) {
         let (reader, writer) = std::io::pipe().unwrap();
-        let done = generate(input, writer, |_| HostGuard::default());
+        let done = generate(input, writer, |_| HostGuard::default(), false);
         let mut lines = Lines::new(reader);
         let mut events = Vec::new();
         while let Some(event) = lines.next().unwrap() {

@@ -1,7 +1,7 @@
 //! The job of a generator, and the messages between it and the run that it belongs to.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -167,6 +167,11 @@ impl Job {
         &self.target
     }
 
+    /// The directory of the generator's record.
+    pub fn run_dir(&self) -> &Path {
+        &self.run_dir
+    }
+
     /// Returns the scenario with its overrides.
     ///
     /// # Errors
@@ -201,8 +206,6 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use proptest::prelude::*;
     use tenfold_scenarios::Arrival;
 

@@ -11,6 +11,9 @@ use super::manifest::Host;
 pub struct Agents {
     /// Largest uncertainty of a clock with which an agent was accepted, in nanoseconds.
     pub clock_error_max_ns: u64,
+    /// Boot ID of the controller's machine. `None` if it is not known, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// The agents, in the order of their generators.
     pub agents: Vec<Agent>,
 }
@@ -27,6 +30,9 @@ pub struct Agent {
     pub labels: BTreeMap<String, String>,
     /// Its machine. `None` if it has not said.
     pub host: Option<Host>,
+    /// Boot ID of its machine, which several agents may share. `None` if it is not known, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
     /// Its clock. `None` if the run ended before the clock was known.
     pub clock: Option<AgentClock>,
     /// Why it did not complete its record. `None` if it did.
@@ -81,6 +87,7 @@ mod tests {
             name: format!("box{number}"),
             labels: BTreeMap::new(),
             host: None,
+            machine: None,
             clock: Some(AgentClock {
                 offset_ns: 7,
                 uncertainty_ns: 1,
@@ -99,6 +106,7 @@ mod tests {
             let agents = (1..).zip(starts).map(|(n, start)| agent(n, *start));
             Agents {
                 clock_error_max_ns: 9,
+                machine: None,
                 agents: agents.collect(),
             }
         };

@@ -121,6 +121,13 @@ pub struct Part {
     pub peak_cores_used: Option<f64>,
     /// Seconds in which the generator's thread was close to saturation.
     pub saturated_seconds: u64,
+    /// Mean cores of its machine that processes other than generators and service used. `None` if it is not known, and in runs of
+    /// earlier versions.
+    #[serde(default)]
+    pub cores_used_by_others: Option<f64>,
+    /// Mean cores of its machine that other virtual machines took (steal). `None` as above.
+    #[serde(default)]
+    pub cores_stolen: Option<f64>,
     /// Reason for an early end. `None` if the run completed.
     pub interrupted: Option<String>,
 }

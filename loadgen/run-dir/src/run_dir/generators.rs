@@ -146,6 +146,7 @@ impl RunDir {
                 counts,
                 timeline,
                 latencies,
+                host: part.read_optional("host.json")?.unwrap_or_default(),
             });
         }
         Ok(records)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::host_timeline::HostSample;
-use tenfold_run_dir::{Manifest, Run};
+use tenfold_run_dir::{Manifest, Run, Timeline};
 
 use crate::summary::window::Window;
 
@@ -83,8 +83,7 @@ pub struct HostUsage {
 impl HostUsage {
     pub(crate) fn of(run: &Run, window: &Window, target: Option<&TargetUsage>) -> Option<Self> {
         let used = cores(run, window, |sample| sample.host_cores_used)?;
-        let generator =
-            window.sum(run, |row| row.generator_cpu_ns) / 1e9 / window.seconds().max(1e-9);
+        let generator = generator_cores(&run.timeline, window);
         let own = match (run.manifest.shared_host, target) {
             (Some(true), Some(target)) => Some(generator + target.cores_used),
             (Some(false), _) => Some(generator),
@@ -99,6 +98,14 @@ impl HostUsage {
             cores_used_by_others: own.map(|own| (used.mean - own).max(0.0)),
         })
     }
+}
+
+/// Mean number of cores that a generator used over the counted phases, by its time line.
+pub(crate) fn generator_cores(timeline: &Timeline, window: &Window) -> f64 {
+    let rows = timeline.rows.iter();
+    let used =
+        rows.map(|row| row.generator_cpu_ns as f64 * window.share(row.start_ns, row.duration_ns));
+    used.sum::<f64>() / 1e9 / window.seconds().max(1e-9)
 }
 
 struct Cores {

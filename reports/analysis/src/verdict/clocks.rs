@@ -59,11 +59,13 @@ mod tests {
         };
         run.agents = Agents {
             clock_error_max_ns: 5_000_000,
+            machine: None,
             agents: vec![Agent {
                 number: 2,
                 name: "box2".to_owned(),
                 labels: Default::default(),
                 host: None,
+                machine: None,
                 clock: Some(clock),
                 lost: None,
             }],

@@ -149,6 +149,8 @@ mod tests {
             lag_p99_ns: None,
             peak_cores_used: None,
             saturated_seconds: 0,
+            cores_used_by_others: None,
+            cores_stolen: None,
             interrupted: None,
         }
     }
@@ -208,6 +210,7 @@ mod tests {
                     counts,
                     timeline: run.timeline.clone(),
                     latencies: run.latencies.clone(),
+                    host: Default::default(),
                 }
             })
             .to_vec();

@@ -441,6 +441,8 @@ fn valid_part(run: &Run) -> Part {
         lag_p99_ns: None,
         peak_cores_used: None,
         saturated_seconds: 0,
+        cores_used_by_others: None,
+        cores_stolen: None,
         interrupted: None,
     }
 }

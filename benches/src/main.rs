@@ -3,8 +3,9 @@
 //! search for the knee, is right.
 //!
 //! `scripts/bench` builds and starts it. Hidden
-//! commands run as separate processes: the bare servers and the planted server.
+//! commands run as separate processes: the bare servers, the planted server and simulated agents.
 
+mod agents;
 mod autoscale;
 mod caches;
 mod cli;
@@ -48,9 +49,11 @@ fn main() -> ExitCode {
         Command::Caches(arguments) => caches::run(&arguments),
         Command::Overload(arguments) => overload::run(&arguments),
         Command::Months(arguments) => months::run(&arguments),
+        Command::Agents(arguments) => agents::run(&arguments),
         Command::Page(arguments) => pages::write(&arguments),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
+        Command::SimulatedAgents(arguments) => agents::simulated::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),
         Command::BareGrpc => bare_grpc::serve(),
         Command::BareChat => bare_chat::serve(),

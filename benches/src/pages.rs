@@ -2,8 +2,8 @@
 
 use crate::cli::{Benchmark, PageArguments};
 use crate::{
-    autoscale, caches, findings, gate, generator, generators, hops, knee, months, nosql, overload,
-    plan, stages,
+    agents, autoscale, caches, findings, gate, generator, generators, hops, knee, months, nosql,
+    overload, plan, stages,
 };
 
 /// Writes the pages.
@@ -23,6 +23,7 @@ pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
             Benchmark::Caches => caches::write_page(&arguments.out),
             Benchmark::Overload => overload::write_page(&arguments.out),
             Benchmark::Months => months::write_page(&arguments.out),
+            Benchmark::Agents => agents::write_page(&arguments.out),
         }?;
     }
     Ok(())

@@ -468,6 +468,7 @@ pub(crate) enum Benchmark {
     Generators,
     Gate,
     Stages,
+    Writes,
     Findings,
     Knee,
     Plan,
@@ -517,7 +518,7 @@ pub(crate) struct StagesArguments {
     /// Binary of Tenfold [default: the one next to this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) tenfold: Option<PathBuf>,
-    /// Directory for stages.json, stages.md and stages.html
+    /// Directory for stages.json and writes.json, and the pages
     #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Directory for the data of the stages

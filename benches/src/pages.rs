@@ -1,6 +1,7 @@
 //! Pages of benchmarks, written anew from their figures.
 
 use crate::cli::{Benchmark, PageArguments};
+use crate::stages::Load;
 use crate::{
     agents, autoscale, caches, findings, gate, generator, generators, hops, knee, months, nosql,
     overload, plan, stages,
@@ -13,7 +14,8 @@ pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
             Benchmark::Generator => generator::write_page(&arguments.out),
             Benchmark::Generators => generators::write_page(&arguments.out),
             Benchmark::Gate => gate::write_page(&arguments.out),
-            Benchmark::Stages => stages::write_page(&arguments.out),
+            Benchmark::Stages => stages::write_page(Load::Mix, &arguments.out),
+            Benchmark::Writes => stages::write_page(Load::Writes, &arguments.out),
             Benchmark::Findings => findings::write_page(&arguments.out),
             Benchmark::Knee => knee::write_page(&arguments.out),
             Benchmark::Plan => plan::write_page(&arguments.out),

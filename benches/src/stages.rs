@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use climb::Climb;
 pub(crate) use figures::{Benchmark, StageFigures, StagesFigures};
@@ -59,7 +60,8 @@ const WRITTEN: &[Variant] = &[
 ];
 
 /// What is sent to the stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Load {
     /// 100 reads for each write
     Mix,
@@ -69,6 +71,14 @@ pub(crate) enum Load {
 
 impl Load {
     const ALL: [Self; 2] = [Self::Mix, Self::Writes];
+
+    /// Returns the name of its files.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Mix => "stages",
+            Self::Writes => "writes",
+        }
+    }
 
     fn variants(self) -> &'static [Variant] {
         match self {
@@ -147,50 +157,60 @@ impl Variant {
 }
 
 /// Writes the page of measured figures anew.
-pub(crate) fn write_page(folder: &Path) -> anyhow::Result<()> {
-    let figures: StagesFigures = output::read("stages", folder)?;
-    output::write_pages("stages", &page::page(&figures), folder)
+pub(crate) fn write_page(load: Load, folder: &Path) -> anyhow::Result<()> {
+    let figures: StagesFigures = output::read(load.file(), folder)?;
+    output::write_pages(load.file(), &page::page(&figures), folder)
 }
 
-/// Runs the benchmark, prints its page and writes its files.
+/// Runs the benchmark, prints its pages and writes its files.
 pub(crate) fn run(arguments: &StagesArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
     let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), true)?;
     let workshop = Workshop::new(&arguments.cache, tenfold, false, interrupt)?;
+    for load in Load::ALL.into_iter().filter(|load| arguments.wants(*load)) {
+        let figures = measure_all(load, arguments, &workshop)?;
+        output::write(load.file(), &page::page(&figures), &figures, &arguments.out)?;
+    }
+    Ok(())
+}
+
+fn measure_all(
+    load: Load,
+    arguments: &StagesArguments,
+    workshop: &Workshop,
+) -> anyhow::Result<StagesFigures> {
     let began = jiff::Timestamp::now();
     let mut figures = StagesFigures {
         benchmark: Benchmark {
             started_at: format!("{began:.0}"),
             host: tenfold_probe::host::describe(),
+            load,
             box_cpu: arguments.box_cpu,
             seconds: arguments.seconds(),
             quick: arguments.quick,
         },
         stages: Vec::new(),
-        writes: Vec::new(),
         mishaps: Vec::new(),
         took_s: 0.0,
     };
     let started = std::time::Instant::now();
-    for load in Load::ALL.into_iter().filter(|load| arguments.wants(*load)) {
-        let wanted = load.variants().iter().filter(|variant| {
-            let asked = &arguments.stages;
-            asked.is_empty() || asked.iter().any(|name| name == variant.stage)
-        });
-        for variant in wanted {
-            match measure(*variant, load, arguments, &workshop) {
-                Ok(stage) => figures.of(load).push(stage),
-                Err(error) if error.is::<Interrupted>() => return Err(error),
-                Err(error) => {
-                    let told = format!("{}: {error:#}", variant.name());
-                    report(&told);
-                    figures.mishaps.push(told);
-                }
+    let wanted = load.variants().iter().filter(|variant| {
+        let asked = &arguments.stages;
+        asked.is_empty() || asked.iter().any(|name| name == variant.stage)
+    });
+    for variant in wanted {
+        match measure(*variant, load, arguments, workshop) {
+            Ok(stage) => figures.stages.push(stage),
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => {
+                let told = format!("{}: {error:#}", variant.name());
+                report(&told);
+                figures.mishaps.push(told);
             }
         }
     }
     figures.took_s = started.elapsed().as_secs_f64();
-    output::write("stages", &page::page(&figures), &figures, &arguments.out)
+    Ok(figures)
 }
 
 fn measure(

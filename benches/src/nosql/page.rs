@@ -226,6 +226,7 @@ mod tests {
 
     fn side(rates: &[f64], failed: u64) -> SideFigures {
         SideFigures {
+            reason: None,
             rate_per_s: Spread::of(rates.iter().copied()).unwrap(),
             cpu_us: None,
             failed,

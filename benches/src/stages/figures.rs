@@ -11,23 +11,10 @@ use super::hit_rate::HitRate;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StagesFigures {
     pub(crate) benchmark: Benchmark,
-    /// With 100 reads for each write.
     pub(crate) stages: Vec<StageFigures>,
-    /// With posts alone.
-    pub(crate) writes: Vec<StageFigures>,
     /// Stages that failed, with the reason.
     pub(crate) mishaps: Vec<String>,
     pub(crate) took_s: f64,
-}
-
-impl StagesFigures {
-    /// Returns the results of a load.
-    pub(super) fn of(&mut self, load: Load) -> &mut Vec<StageFigures> {
-        match load {
-            Load::Mix => &mut self.stages,
-            Load::Writes => &mut self.writes,
-        }
-    }
 }
 
 /// Settings of the benchmark.
@@ -35,6 +22,8 @@ impl StagesFigures {
 pub(crate) struct Benchmark {
     pub(crate) started_at: String,
     pub(crate) host: Host,
+    /// What was sent.
+    pub(crate) load: Load,
     /// CPUs of each box.
     pub(crate) box_cpu: f64,
     /// Measured time of each step, in seconds.

@@ -4,16 +4,15 @@ use tenfold_analysis::format;
 use tenfold_reports::document::{Block, Document, Section};
 
 use crate::output::page::{BUSY, NONE, cells};
-use crate::stages::{StageFigures, StagesFigures, Step, milliseconds};
+use crate::stages::{Load, StageFigures, StagesFigures, Step, milliseconds};
 
 /// Returns the page of the results.
 pub(super) fn page(figures: &StagesFigures) -> Document {
-    let mut sections = Vec::new();
-    if !figures.stages.is_empty() {
-        sections.extend([capacity(figures), caches(figures)]);
-    }
-    if !figures.writes.is_empty() {
-        sections.push(writes(figures));
+    let load = figures.benchmark.load;
+    let mut sections = vec![capacity(figures)];
+    match load {
+        Load::Mix => sections.push(caches(figures)),
+        Load::Writes => sections.push(gains(figures)),
     }
     sections.extend([boxes(figures), steps(figures)]);
     if !figures.mishaps.is_empty() {
@@ -26,7 +25,11 @@ pub(super) fn page(figures: &StagesFigures) -> Document {
         });
     }
     Document {
-        title: "Capacity of each stage".to_owned(),
+        title: match load {
+            Load::Mix => "Capacity of each stage",
+            Load::Writes => "Writes of each stage",
+        }
+        .to_owned(),
         lead: lead(figures),
         sections,
         ..Document::default()
@@ -45,11 +48,20 @@ fn lead(figures: &StagesFigures) -> String {
     } else {
         ""
     };
+    let sent = match benchmark.load {
+        Load::Mix => {
+            "of reads is below 250 ms, fewer than 0.5% of requests fail and 98% of the rate is achieved: 100 reads for each write, \
+             Zipfian keys, 100,000 posts."
+        }
+        Load::Writes => {
+            "of writes is below 250 ms, fewer than 0.5% of requests fail and 98% of the rate is achieved: posts of 1 KB by 256 authors, \
+             and nothing else. All stages have six application servers, so that the databases are the limit."
+        }
+    };
     format!(
         "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start). Every box has {} CPUs and \
-         512 MiB; generator and boxes share the machine. A stage sustains a rate if the 95th percentile of reads is \
-         below 250 ms, fewer than 0.5% of requests fail and 98% of the rate is achieved, over {} s after a \
-         warm-up: 100 reads for each write, Zipfian keys, 100,000 posts.{busy}{quick}",
+         512 MiB; generator and boxes share the machine. A stage sustains a rate if, over {} s after a warm-up, \
+         the 95th percentile {sent}{busy}{quick}",
         benchmark.started_at,
         (figures.took_s / 60.0).ceil(),
         host.cores,
@@ -61,8 +73,7 @@ fn lead(figures: &StagesFigures) -> String {
     )
 }
 
-/// Returns the table of what stages sustain.
-fn sustained(stages: &[StageFigures]) -> Block {
+fn capacity(figures: &StagesFigures) -> Section {
     let head = [
         "stage",
         "boxes",
@@ -98,16 +109,12 @@ fn sustained(stages: &[StageFigures]) -> Block {
             format!("{:.1} s", own.ready_again_s),
         ]
     };
-    cells(&head, stages.iter().map(row).collect())
-}
-
-fn capacity(figures: &StagesFigures) -> Section {
     Section {
         id: "capacity".to_owned(),
         title: "Capacity".to_owned(),
         lead: String::new(),
         blocks: vec![
-            sustained(&figures.stages),
+            cells(&head, figures.stages.iter().map(row).collect()),
             Block::Text(
                 "Percentiles, failures and CPU time are those at the sustained rate. The first start includes \
                  loading the data set."
@@ -117,14 +124,14 @@ fn capacity(figures: &StagesFigures) -> Section {
     }
 }
 
-/// Writes beside those of the first stage, each with the rates between which its capacity lies.
-fn writes(figures: &StagesFigures) -> Section {
+/// Rates beside that of the first stage, each with the bounds that the searches leave.
+fn gains(figures: &StagesFigures) -> Section {
     let bounds = |own: &StageFigures| {
         let sustained = f64::from(own.climb.highest()?.rate_per_s);
         Some((sustained, f64::from(own.climb.failed_at()?)))
     };
-    let first = figures.writes.first();
-    let gains = figures.writes.iter().map(|own| {
+    let first = figures.stages.first();
+    let gains = figures.stages.iter().map(|own| {
         let gain = first.and_then(bounds).zip(bounds(own));
         let gain = gain.map(|((low, high), (sustained, not))| {
             format!(
@@ -138,13 +145,10 @@ fn writes(figures: &StagesFigures) -> Section {
     });
     let name = first.map_or("the first", |first| &first.name);
     Section {
-        id: "writes".to_owned(),
-        title: "Writes".to_owned(),
-        lead: "Posts of 1 KB by 256 authors, and nothing else. All stages have six application servers, so that the databases are the limit. A \
-            stage sustains a rate if the 95th percentile of writes is below 250 ms; the other rules are those above."
-            .to_owned(),
+        id: "gains".to_owned(),
+        title: "Gain".to_owned(),
+        lead: String::new(),
         blocks: vec![
-            sustained(&figures.writes),
             cells(&["stage", &format!("times {name}")], gains.collect()),
             Block::Text(
                 "The bounds in parentheses follow from the widths of both searches. In `cached` every database has every write; a shard has \
@@ -153,13 +157,6 @@ fn writes(figures: &StagesFigures) -> Section {
             ),
         ],
     }
-}
-
-/// Returns the results of all loads, with their names.
-fn all(figures: &StagesFigures) -> impl Iterator<Item = (String, &StageFigures)> {
-    let mixed = figures.stages.iter().map(|own| (own.name.clone(), own));
-    let written = figures.writes.iter();
-    mixed.chain(written.map(|own| (format!("{}, writes", own.name), own)))
 }
 
 fn boxes(figures: &StagesFigures) -> Section {
@@ -171,11 +168,11 @@ fn boxes(figures: &StagesFigures) -> Section {
         "throttled",
         "memory",
     ];
-    let rows = all(figures).flat_map(|(name, own)| {
+    let rows = figures.stages.iter().flat_map(|own| {
         let boxes = own.climb.highest().map(|step| &step.boxes);
-        boxes.into_iter().flatten().map(move |used| {
+        boxes.into_iter().flatten().map(|used| {
             vec![
-                name.clone(),
+                own.name.clone(),
                 used.name.clone(),
                 format!("{} us", format::significant(used.cpu_us_a_request)),
                 format!("{:.3}", used.used),
@@ -239,10 +236,10 @@ fn caches(figures: &StagesFigures) -> Section {
 }
 
 fn steps(figures: &StagesFigures) -> Section {
-    let rows = all(figures).flat_map(|(name, own)| {
-        own.climb.steps.iter().map(move |step| {
+    let rows = figures.stages.iter().flat_map(|own| {
+        own.climb.steps.iter().map(|step| {
             vec![
-                name.clone(),
+                own.name.clone(),
                 format!("{}/s", step.rate_per_s),
                 if step.holds { "yes" } else { "no" }.to_owned(),
                 step.measurement.clone(),

@@ -125,7 +125,7 @@ impl Broker {
                 url: self.plain_url(),
                 reason: match error.kind() {
                     ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-                        self.refusal(&error)
+                        self.refusal()
                     }
                     _ => reason_of(&error),
                 },
@@ -133,23 +133,20 @@ impl Broker {
     }
 
     /// Says which credentials the server refuses, and what may be wrong with them.
-    fn refusal(&self, error: &dyn std::error::Error) -> String {
-        let error = reason_of(error);
+    fn refusal(&self) -> String {
         match (&self.credentials, &self.nkey) {
             (Some(file), _) => format!(
-                "it refuses the credentials file {} ({error}); use one that has not expired, of an account that the server knows",
+                "it refuses the credentials file {}; use one that has not expired, of an account that the server knows",
                 file.display()
             ),
             (None, Some(file)) => format!(
-                "it refuses the nkey in {} ({error}); add its public key to the users of the server",
+                "it refuses the nkey in {}; add its public key to the users of the server",
                 file.display()
             ),
             (None, None) if self.url.contains('@') => {
-                format!("it refuses the user and the password of the URL ({error})")
+                "it refuses the user and the password of the URL".to_owned()
             }
-            (None, None) => format!(
-                "it asks for credentials ({error}); give a credentials file or an nkey, or user and password in the URL"
-            ),
+            (None, None) => "it asks for credentials; give a credentials file or an nkey, or user and password in the URL".to_owned(),
         }
     }
 }

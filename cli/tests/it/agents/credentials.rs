@@ -126,18 +126,19 @@ fn credentials_files_with_the_permissions_of_the_page_suffice() {
     );
     let stranger = file("stranger.creds", &Accounts::new().credentials("runs", None));
     let expired = file("expired.creds", &accounts.credentials("runs", Some(1_000)));
-    let (token, _) = accounts
-        .credentials("runs", None)
-        .split_once("\n\n")
-        .map(|(token, seed)| (token.to_owned(), seed.to_owned()))
-        .unwrap();
-    let seed = accounts.credentials("runs", None);
-    let (_, seed) = seed.split_once("\n\n").unwrap();
+    let (token, of_another) = (
+        accounts.credentials("runs", None),
+        accounts.credentials("agents", None),
+    );
+    let (token, seed) = (
+        token.split_once("\n\n").unwrap().0,
+        of_another.split_once("\n\n").unwrap().1,
+    );
     let mixed = file("mixed.creds", &format!("{token}\n\n{seed}"));
     for refused in [&stranger, &expired, &mixed] {
         let ended = run(&["--nats-creds", refused]).expect(107);
         let expected = format!(
-            "could not connect to NATS at {url}: it refuses the credentials file {refused} (authorization violation)"
+            "could not connect to NATS at {url}: it refuses the credentials file {refused}; use one"
         );
         assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
         let agent = ["agent", "--nats", &url, "--creds", refused];

@@ -1,7 +1,7 @@
 //! Findings, each tested with a planted cause.
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
-use tenfold_analysis::{Finding, summarise};
+use tenfold_analysis::{Confidence, Finding, summarise};
 use tenfold_run_dir::{IntervalFold, Run};
 
 /// An overloaded service: one worker with 2.5 ms per request, at 600/s.

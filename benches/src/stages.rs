@@ -59,7 +59,7 @@ const WRITTEN: &[Variant] = &[
     .named("partitioned, 4 shards"),
 ];
 
-/// What is sent to the stages.
+/// Requests that the stages get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Load {

@@ -22,7 +22,7 @@ pub(crate) struct StagesFigures {
 pub(crate) struct Benchmark {
     pub(crate) started_at: String,
     pub(crate) host: Host,
-    /// What was sent.
+    /// Requests that were sent.
     pub(crate) load: Load,
     /// CPUs of each box.
     pub(crate) box_cpu: f64,

@@ -1,4 +1,4 @@
-//! What every bare server has: one thread, its count of requests at `/status`, and an end with its standard input.
+//! Frame of every bare server: one thread, its count of requests at `/status`, and an end with its standard input.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -151,7 +151,7 @@ fn credentials_files_with_the_permissions_of_the_page_suffice() {
         "{}",
         ended.stderr
     );
-    for (name, text) in [("empty.creds", ""), ("token.creds", token.as_str())] {
+    for (name, text) in [("empty.creds", ""), ("token.creds", token)] {
         let ended = run(&["--nats-creds", &file(name, text)]).expect(104);
         assert!(
             ended.stderr.contains("could not use the credentials file")

@@ -118,7 +118,8 @@ fn capacity(figures: &StagesFigures) -> Section {
             Block::Text(
                 "Percentiles, failures and CPU time are those at the sustained rate. The first start includes \
                  loading the data set."
-                    .to_owned(),
+                    .to_owned()
+                    + log_ins(figures.benchmark.load),
             ),
         ],
     }
@@ -159,6 +160,17 @@ fn gains(figures: &StagesFigures) -> Section {
     }
 }
 
+/// Returns what else the CPU time includes, as another sentence.
+fn log_ins(load: Load) -> &'static str {
+    match load {
+        Load::Mix => "",
+        Load::Writes => {
+            " CPU time, used and throttled, includes that of 256 logins before each step: a step at a low rate has more of it for each \
+             request."
+        }
+    }
+}
+
 fn boxes(figures: &StagesFigures) -> Section {
     let head = [
         "stage",
@@ -191,7 +203,8 @@ fn boxes(figures: &StagesFigures) -> Section {
                 "The box that is throttled most saturates first: it is the bottleneck. CPU used is in CPUs, on \
                  average over the periods in which the box ran; throttled is the share of these 10 ms periods in \
                  which it had used up its quota."
-                    .to_owned(),
+                    .to_owned()
+                    + log_ins(figures.benchmark.load),
             ),
         ],
     }

@@ -29,6 +29,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use moka::sync::Cache;
 
+use self::finishing::Finishing;
 use self::member::Member;
 use self::post_authors::PostAuthors;
 use self::post_ids::PostIds;
@@ -44,6 +45,7 @@ mod bucket;
 mod calling;
 mod calls;
 mod fan_out;
+mod finishing;
 mod hottest;
 mod member;
 mod notes;
@@ -119,8 +121,7 @@ struct Core {
     handles: Cache<UserId, Arc<str>>,
     post_authors: PostAuthors,
     mover: Arc<Mover>,
-    /// Held while this process finishes a move. The number of its attempts in a row that failed.
-    finishing: Arc<tokio::sync::Mutex<u32>>,
+    finishing: Arc<Finishing>,
     spreading: Mutex<Spreading>,
     incomplete_feeds: AtomicU64,
     options: ShardedOptions,

@@ -3,30 +3,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
 use super::bucket::Bucket;
+use super::finishing::Finishing;
 use super::member::Member;
-use super::resharding::{Mover, patience};
+use super::resharding::Mover;
 use super::shard::Shard;
 use super::shard_map::ShardMap;
 use super::{Core, FINISH_TIMEOUT, MOVE_PAUSE, MOVE_TIMEOUT, MOVER_TIMEOUT};
 use crate::model::{PostId, UserId};
 use crate::store::StoreError;
 
-/// Finishes a move whose mover may have died. If it lives and is slow, it must get time of its own.
-async fn finish(mover: Arc<Mover>, bucket: Bucket, mut failed: OwnedMutexGuard<u32>) {
-    match timeout(FINISH_TIMEOUT, mover.finish(bucket)).await {
-        Ok(Ok(())) => *failed = 0,
-        ended => {
-            if let Ok(Err(error)) = ended {
-                tracing::warn!(%bucket, %error, "could not finish a move");
-            }
-            tokio::time::sleep(patience(*failed)).await;
-            *failed = failed.saturating_add(1);
-        }
+/// Finishes a move whose mover may have died.
+async fn finish(mover: Arc<Mover>, finishing: Arc<Finishing>, bucket: Bucket) {
+    let ended = timeout(FINISH_TIMEOUT, mover.finish(bucket)).await;
+    if let Ok(Err(error)) = &ended {
+        tracing::warn!(%bucket, %error, "could not finish a move");
     }
+    finishing.end(bucket, matches!(ended, Ok(Ok(()))));
 }
 
 impl Core {
@@ -57,11 +52,10 @@ impl Core {
                 "bucket {bucket} is moving to another shard"
             )));
         }
-        if began.elapsed() > MOVER_TIMEOUT
-            && let Ok(failed) = Arc::clone(&self.finishing).try_lock_owned()
-        {
+        if began.elapsed() > MOVER_TIMEOUT && self.finishing.begin(bucket) {
             // The call may be cancelled before the move is finished.
-            tokio::spawn(finish(Arc::clone(&self.mover), bucket, failed));
+            let (mover, finishing) = (Arc::clone(&self.mover), Arc::clone(&self.finishing));
+            tokio::spawn(finish(mover, finishing, bucket));
         }
         self.routes.refresh().await;
         tokio::time::sleep(MOVE_PAUSE).await;

@@ -1,4 +1,4 @@
-//! Service that keeps what it is sent.
+//! Service that keeps the requests that it gets.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

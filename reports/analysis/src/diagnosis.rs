@@ -65,7 +65,7 @@ impl Diagnosis {
     pub fn without_knee(search: &SearchReport) -> Self {
         let answer = &search.answer;
         let is_generator = answer.end == End::Generator;
-        let mut bottleneck = bottleneck::not_reached(answer, is_generator);
+        let mut bottleneck = bottleneck::not_reached(answer, is_generator, None);
         let mut trials = search.trials.iter().rev();
         let last = trials.find(|trial| trial.outcome == OutcomeName::NotMeasured);
         if let Some((trial, finding)) = last
@@ -100,7 +100,7 @@ pub fn diagnose(answer: &Answer, experiments: &Experiments<'_>) -> Diagnosis {
     };
     let bottlenecks = match is_reached {
         true => bottleneck::bottlenecks(answer, is_generator, &low, &near, &above),
-        false => vec![bottleneck::not_reached(answer, is_generator)],
+        false => vec![bottleneck::not_reached(answer, is_generator, Some(&above))],
     };
     Diagnosis {
         sustained: answer.sustained,

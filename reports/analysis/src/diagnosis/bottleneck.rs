@@ -65,8 +65,14 @@ pub struct Bottleneck {
     pub next_step: NextStep,
 }
 
-/// Returns the bottleneck of a service that sustained every rate that was tried.
-pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
+/// Returns the bottleneck of a service that sustained every rate that was tried. `highest` is a run at the highest one, if there
+/// is one.
+pub(super) fn not_reached(
+    answer: &Answer,
+    is_generator: bool,
+    highest: Option<&Load<'_>>,
+) -> Bottleneck {
+    let is_host_full = !is_generator && highest.is_some_and(|own| own.cpu.is_host_full());
     let rate = answer.sustained.map_or("no rate".to_owned(), format::rate);
     let (resource, title) = match is_generator {
         true => (
@@ -76,6 +82,12 @@ pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
         false if answer.end == End::OutOfTime => (
             Resource::NotReached,
             format!("The time budget ran out at {rate}, which the service sustained (--budget)"),
+        ),
+        false if is_host_full => (
+            Resource::NotReached,
+            format!(
+                "The service sustained {rate}, the highest rate tried, but its host had no CPU to spare"
+            ),
         ),
         false => (
             Resource::NotReached,
@@ -89,7 +101,10 @@ pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
         part: None,
         short_box: None,
         evidence: Vec::new(),
-        confidence: Confidence::High,
+        confidence: match is_host_full {
+            true => Confidence::Medium,
+            false => Confidence::High,
+        },
         expected_gain: None,
         next_step: NextStep::of(resource, None),
     }

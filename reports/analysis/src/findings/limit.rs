@@ -114,7 +114,7 @@ impl CpuUse {
     }
 
     /// Returns whether the host had no CPU to spare.
-    pub(super) fn is_host_full(&self) -> bool {
+    pub(crate) fn is_host_full(&self) -> bool {
         self.host
             .zip(self.cores)
             .is_some_and(|(host, cores)| host > HOST_FULL * cores)

@@ -307,6 +307,28 @@ fn nothing_is_blamed_if_every_rate_was_sustained() {
 }
 
 #[test]
+fn full_host_is_not_called_unsaturated() {
+    let planted = Planted::workers(4, 0.000_5);
+    let mut runs = [0.1, 0.2, 0.3].map(|share| planted.at(planted.knee * share));
+    for sample in &mut runs[2].host.samples {
+        sample.host_cores_used = Some(1.98);
+    }
+    let summaries = [&runs[0], &runs[1], &runs[2]].map(summarise);
+    let experiments = Experiments {
+        low: (&runs[0], &summaries[0]),
+        near: (&runs[1], &summaries[1]),
+        above: (&runs[2], &summaries[2]),
+    };
+    let diagnosis = diagnose(&answer(End::HighestRate, None), &experiments);
+    let first = &diagnosis.bottlenecks[0];
+    assert!(
+        first.title.contains("its host had no CPU to spare"),
+        "{first:#?}"
+    );
+    assert_eq!(first.confidence, Confidence::Medium);
+}
+
+#[test]
 fn generator_that_was_the_limit_says_why() {
     let figures = |finding: Option<&str>| TrialFigures {
         finding: finding.map(str::to_owned),

@@ -248,18 +248,26 @@ impl Mover {
         Ok(moved)
     }
 
+    /// Removes the old copy of a bucket. Starts again if another mover takes over, which may die before it has finished.
     async fn clean(&self, bucket: Bucket, own: Move) -> Result<(), StoreError> {
-        let (source, token) = (self.shard(&own.from)?, new_token());
-        source.take_over(bucket, token).await?;
-        let is_frozen = source
-            .holding(bucket)
-            .await?
-            .is_some_and(|found| found.state == HoldingState::Frozen);
-        if is_frozen {
+        let source = self.shard(&own.from)?;
+        for failed in 0..ATTEMPTS_MAX {
+            let token = new_token();
+            source.take_over(bucket, token).await?;
+            let is_frozen = source
+                .holding(bucket)
+                .await?
+                .is_some_and(|found| found.state == HoldingState::Frozen);
+            if !is_frozen {
+                return Ok(());
+            }
             while source.remove_some(bucket, token, REMOVED_MAX).await? {}
-            source.advance(bucket, Advance::Clean, token).await?;
+            if source.advance(bucket, Advance::Clean, token).await? {
+                return Ok(());
+            }
+            sleep(patience(failed)).await;
         }
-        Ok(())
+        Err(super::taken_over(bucket))
     }
 
     /// Changes the stored map. Starts again if another process was faster.

@@ -186,7 +186,11 @@ async fn lose_nothing(
             check(store, author, &expected).await;
         }
     }
-    // Nothing remains on shards that a bucket has left.
+    nothing_remains(shards, &map).await;
+}
+
+/// Checks that nothing remains on shards that a bucket has left.
+async fn nothing_remains(shards: &BTreeMap<String, Arc<dyn Shard>>, map: &ShardMap) {
     for (name, shard) in shards {
         for bucket in Bucket::all() {
             let is_here = map.shard_of(bucket) == name;
@@ -194,6 +198,29 @@ async fn lose_nothing(
             assert_eq!(holding.is_some(), is_here, "{bucket} on {name}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_movers_at_once_leave_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let (users, shards) = databases(directory.path(), 3).await;
+    let mut two = shards.clone();
+    two.pop_last();
+    drop(process(&users, &two).await);
+    let even = Goal::Even(shards.keys().cloned().collect());
+    let movers = [mover(&users, &shards), mover(&users, &shards)];
+    let reached = tokio::join!(movers[0].reach(&even), movers[1].reach(&even));
+    // One may find that the other has begun.
+    for reached in [reached.0, reached.1] {
+        assert!(
+            matches!(reached, Ok(_) | Err(StoreError::Conflict(_))),
+            "{reached:?}"
+        );
+    }
+    movers[0].reach(&even).await.unwrap();
+    let map = routes::read(&*users).await.unwrap().unwrap();
+    assert!(map.moves().is_empty());
+    nothing_remains(&shards, &map).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

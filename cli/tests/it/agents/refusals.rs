@@ -171,7 +171,7 @@ fn tls_nkeys_and_the_permissions_of_the_page_suffice() {
         (
             &stranger.1,
             &["--nats-ca", ca.as_str()][..],
-            "authorization violation",
+            "it refuses the nkey in",
         ),
         (&runs.1, &[], "could not connect to NATS"),
     ] {

@@ -5,6 +5,8 @@ pub(crate) mod deadline;
 #[cfg(any(feature = "nats", feature = "s3", feature = "services"))]
 mod guard;
 mod jitter;
+#[cfg(feature = "mysql")]
+mod places;
 
 pub(crate) use circuit::{Admission, Circuit};
 #[cfg(test)]
@@ -12,3 +14,5 @@ pub(crate) use circuit::{FAILURES_MAX, PAUSE_MAX};
 #[cfg(any(feature = "nats", feature = "s3", feature = "services"))]
 pub(crate) use guard::{Guard, GuardedError};
 pub(crate) use jitter::jittered;
+#[cfg(feature = "mysql")]
+pub(crate) use places::{NoPlace, Places};

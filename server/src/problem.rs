@@ -131,6 +131,11 @@ impl From<StoreError> for Problem {
                 tracing::warn!(%error, "store is full");
                 Self::unavailable("the store is full; nothing was stored")
             }
+            error @ StoreError::Busy(_) => {
+                // Many a second in an overload, whose begin and end are logged.
+                tracing::debug!(%error, "store is busy");
+                Self::unavailable("too many requests wait for the store; nothing was stored")
+            }
             error @ StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "store is unavailable");
                 Self::unavailable("the store did not respond in time")
@@ -210,7 +215,8 @@ mod tests {
             (StoreError::Forbidden, 403),
             (StoreError::Invalid("too long".to_owned()), 422),
             (StoreError::Full("disk".to_owned()), 503),
-            (StoreError::Unavailable("queue".to_owned()), 503),
+            (StoreError::Busy("queue".to_owned()), 503),
+            (StoreError::Unavailable("outage".to_owned()), 503),
             (StoreError::Other("secret".to_owned()), 500),
         ] {
             let problem = Problem::from(error);

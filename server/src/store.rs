@@ -288,7 +288,11 @@ pub enum StoreError {
     /// The disk or the database is full; nothing was stored.
     #[error("the store is full: {0}")]
     Full(String),
-    /// The store cannot respond now: full queue, lost connection, or timeout.
+    /// This process already makes as many calls as it may, so this one was not made: nothing was stored. It says nothing of
+    /// whether the store responds.
+    #[error("too many calls of the store: {0}")]
+    Busy(String),
+    /// The store cannot respond now: lost connection, or timeout.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// Some shards did not answer in time. These posts of a feed are from the others, newest first.

@@ -73,6 +73,7 @@ pub(crate) enum Failure {
     Forbidden,
     Invalid(String),
     Full(String),
+    Busy(String),
     Unavailable(String),
     Incomplete(Vec<Post>),
     Moved,
@@ -87,6 +88,7 @@ impl From<StoreError> for Failure {
             StoreError::Forbidden => Self::Forbidden,
             StoreError::Invalid(why) => Self::Invalid(why),
             StoreError::Full(why) => Self::Full(why),
+            StoreError::Busy(why) => Self::Busy(why),
             StoreError::Unavailable(why) => Self::Unavailable(why),
             StoreError::Incomplete(posts) => Self::Incomplete(Arc::unwrap_or_clone(posts)),
             StoreError::Moved => Self::Moved,
@@ -103,6 +105,7 @@ impl From<Failure> for StoreError {
             Failure::Forbidden => Self::Forbidden,
             Failure::Invalid(why) => Self::Invalid(why),
             Failure::Full(why) => Self::Full(why),
+            Failure::Busy(why) => Self::Busy(why),
             Failure::Unavailable(why) => Self::Unavailable(why),
             Failure::Incomplete(posts) => Self::Incomplete(Arc::new(posts)),
             Failure::Moved => Self::Moved,
@@ -119,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn failures_are_read_as_written(kind in 0..9_u8, why in ".*") {
+        fn failures_are_read_as_written(kind in 0..10_u8, why in ".*") {
             let error = match kind {
                 0 => StoreError::NotFound,
                 1 => StoreError::Conflict(why),
@@ -129,6 +132,7 @@ mod tests {
                 5 => StoreError::Unavailable(why),
                 6 => StoreError::Incomplete(Arc::default()),
                 7 => StoreError::Moved,
+                8 => StoreError::Busy(why),
                 _ => StoreError::Other(why),
             };
             let text = serde_json::to_vec(&Failure::from(error.clone())).unwrap();

@@ -20,6 +20,7 @@ use super::{Held, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
 use crate::delays;
 use crate::ledger::{self, Part};
+use crate::limits::{NoPlace, Places};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
@@ -36,9 +37,9 @@ mod reads;
 mod schema;
 mod writes;
 
-/// Maximum number of connections in use: more do not help a server with few cores. As many more may be
-/// idle, after calls were retried on separate connections.
-const CONNECTIONS_MAX: usize = 32;
+/// Maximum number of connections in use: 32 by calls, since more do not help a server with few cores, and one by pings. As many
+/// more may be idle, after calls were retried on separate connections.
+const CONNECTIONS_MAX: usize = 33;
 /// Maximum number of concurrent calls, including those that wait for a connection.
 const CALLS_MAX: usize = 1_024;
 /// Timeout of a call, including the wait for a connection.
@@ -58,9 +59,11 @@ pub(super) struct MysqlStore {
     pool: Pool,
     /// Options of connections outside the pool.
     opts: Opts,
-    /// A permit per connection in use, so that waits for a permit and waits for the server have separate
+    /// A place per connection in use, so that waits for a place and waits for the server have separate
     /// limits.
-    slots: Semaphore,
+    slots: Places,
+    /// The place of pings, which do not wait behind calls: an overload is no outage.
+    ping_slot: Semaphore,
     /// Host and port of the server, without credentials.
     address: String,
     calls: Semaphore,
@@ -79,17 +82,17 @@ impl fmt::Debug for MysqlStore {
     }
 }
 
-/// Runs `$query` on the connection `$connection`. If the server is lost, retries on another connection while
-/// the backoff permits.
-macro_rules! read {
-    ($store:expr, $connection:ident => $query:expr) => {{
+/// Returns the attempts to run `$query` on the connection `$connection`, each with a lease of the method `$lease`. If the
+/// server is lost, there is another attempt on another connection while the backoff permits.
+macro_rules! attempts {
+    ($store:expr, $lease:ident, $connection:ident => $query:expr) => {{
         let store: &MysqlStore = $store;
-        let attempts = async {
+        async {
             let mut backoff = Backoff::new();
             let mut fresh = false;
             loop {
                 let outcome: Result<_, Failure> = async {
-                    let mut lease = store.lease(fresh).await?;
+                    let mut lease = store.$lease(fresh).await?;
                     let span = ledger::enter(Part::Sql);
                     let $connection: &mut Conn = &mut lease;
                     let result = within(READ_TIMEOUT, "a read", async { $query }).await;
@@ -103,8 +106,17 @@ macro_rules! read {
                     outcome => break outcome,
                 }
             }
-        };
-        store.call(attempts).await
+        }
+    }};
+}
+
+/// Runs `$query` on the connection `$connection`.
+macro_rules! read {
+    ($store:expr, $connection:ident => $query:expr) => {{
+        let store: &MysqlStore = $store;
+        store
+            .call(attempts!(store, lease, $connection => $query))
+            .await
     }};
 }
 
@@ -167,7 +179,11 @@ impl MysqlStore {
         Ok(Self {
             pool: Pool::new(opts.clone()),
             opts,
-            slots: Semaphore::new(connections_max),
+            slots: Places::new(
+                format!("database at {address}"),
+                (connections_max - 1).max(1),
+            ),
+            ping_slot: Semaphore::new(1),
             address,
             calls: Semaphore::new(CALLS_MAX),
             writing: Semaphore::new(CALLS_MAX),
@@ -242,6 +258,14 @@ impl MysqlStore {
         call: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, StoreError> {
         let _permit = self.permit()?;
+        self.in_time(call).await
+    }
+
+    /// Runs a call within its timeout.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, StoreError> {
         match timeout(CALL_TIMEOUT, call).await {
             Ok(outcome) => outcome.map_err(StoreError::from),
             Err(_) => Err(StoreError::Unavailable(format!(
@@ -253,24 +277,39 @@ impl MysqlStore {
     }
 
     fn permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        self.calls.try_acquire().map_err(|_| {
-            StoreError::Unavailable(if self.calls.is_closed() {
-                "it is closed".to_owned()
-            } else {
-                format!("too many calls: {CALLS_MAX} wait for {}", self.address)
+        self.calls
+            .try_acquire()
+            .map_err(|_| match self.calls.is_closed() {
+                true => closed(),
+                false => StoreError::Busy(format!("{CALLS_MAX} wait for {}", self.address)),
             })
-        })
     }
 
     /// Acquires a connection, from the pool or a `fresh` one. After a failover, idle connections in the pool
     /// may lead to the wrong server.
     async fn lease(&self, fresh: bool) -> Result<Lease<'_>, Failure> {
         let _span = ledger::enter(Part::Pool);
-        let slot = self
-            .slots
-            .acquire()
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let slot = self.slots.take().await.map_err(|NoPlace(waited)| {
+            StoreError::Busy(format!(
+                "none of the connections to {} was free within {} ms",
+                self.address,
+                waited.as_millis()
+            ))
+        })?;
+        self.connect(fresh, slot).await
+    }
+
+    /// Like [`lease`](Self::lease), with the place of pings.
+    async fn ping_lease(&self, fresh: bool) -> Result<Lease<'_>, Failure> {
+        let slot = self.ping_slot.acquire().await.map_err(|_| closed())?;
+        self.connect(fresh, slot).await
+    }
+
+    async fn connect<'a>(
+        &self,
+        fresh: bool,
+        slot: SemaphorePermit<'a>,
+    ) -> Result<Lease<'a>, Failure> {
         let connecting = async {
             Ok(if fresh {
                 Conn::new(self.opts.clone()).await?
@@ -281,6 +320,10 @@ impl MysqlStore {
         let connection = within(CONNECT_TIMEOUT, "connecting", connecting).await?;
         Ok(Lease::new(connection, fresh, slot))
     }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
 }
 
 /// Begins a transaction at the isolation level of the session (see `options`).
@@ -411,7 +454,13 @@ impl Store for MysqlStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        read!(self, connection => Ok(connection.query_drop("SELECT 1 FROM meta").await?))
+        if self.calls.is_closed() {
+            return Err(closed());
+        }
+        let ping = attempts!(self, ping_lease, connection =>
+            Ok(connection.query_drop("SELECT 1 FROM meta").await?)
+        );
+        self.in_time(ping).await
     }
 
     async fn close(&self) {

@@ -160,12 +160,14 @@ impl SplitStore {
                     replica.succeeded();
                     return Ok(found);
                 }
+                // It may respond to others.
+                Ok(Err(StoreError::Busy(_))) => {}
                 Ok(Err(_)) | Err(_) => replica.failed(),
             }
         }
         let permit = core.primary_reads.try_acquire();
         let _permit = permit.map_err(|_| {
-            StoreError::Unavailable("too many concurrent reads from the primary".to_owned())
+            StoreError::Busy("too many concurrent reads from the primary".to_owned())
         })?;
         core.primary_read_count.fetch_add(1, Ordering::Relaxed);
         read(Arc::clone(&core.primary)).await

@@ -256,7 +256,7 @@ impl Core {
         }
         let rejected = |reason: &str| {
             self.counters.loads_refused.add(1);
-            StoreError::Unavailable(reason.to_owned())
+            StoreError::Busy(reason.to_owned())
         };
         let waiting = self.load_waiting.try_acquire();
         let _waiting = waiting.map_err(|_| rejected("too many reads are queued"))?;

@@ -91,7 +91,7 @@ impl LocalLayer {
     /// Joins the load of a key, or starts one.
     ///
     /// # Errors
-    /// `Unavailable` if too many are in progress.
+    /// `Busy` if too many are in progress.
     pub(super) fn load(&self, key: Key) -> Result<(Waiter, Option<LoadTask>), StoreError> {
         let mut shard = self.shard(&key);
         if let Some(load) = shard.get(&key) {
@@ -101,7 +101,7 @@ impl LocalLayer {
             }
         }
         if shard.len() >= LOADS_PER_SHARD_MAX {
-            return Err(StoreError::Unavailable(
+            return Err(StoreError::Busy(
                 "too many different records are being read".to_owned(),
             ));
         }

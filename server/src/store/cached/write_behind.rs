@@ -199,7 +199,7 @@ pub(super) async fn flush(core: &Arc<Core>, retry_period: Duration) {
             // This process is deleting the post, and discards the edit.
             Err(StoreError::NotFound) if core.behind.direct.in_progress(id) => {}
             // The store may accept it later.
-            Err(StoreError::Unavailable(_) | StoreError::Full(_))
+            Err(StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Full(_))
                 if queued.since.elapsed() < retry_period => {}
             Err(error) => {
                 // A superseded edit, or one of a deleted post, is no loss.

@@ -45,7 +45,8 @@ fn may_have_changed<T>(written: &Written<T>) -> bool {
             | StoreError::Conflict(_)
             | StoreError::NotFound
             | StoreError::Forbidden
-            | StoreError::Full(_))
+            | StoreError::Full(_)
+            | StoreError::Busy(_))
     )
 }
 

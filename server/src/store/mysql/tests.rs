@@ -127,6 +127,30 @@ async fn wrong_counters_are_corrected() {
     assert_eq!((user.posts, user.following), (41, 1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn overload_refuses_calls_and_no_ping() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let url = server.database("overload").await;
+    let store = Arc::new(MysqlStore::open(&url).await.unwrap());
+    let user = store.create_user(new_user("one")).await.unwrap();
+    let mut holds = tokio::task::JoinSet::new();
+    for _ in 1..CONNECTIONS_MAX {
+        let store = Arc::clone(&store);
+        holds.spawn(async move { store.hold(Held::Point, Duration::from_secs(5)).await });
+    }
+    sleep(Duration::from_millis(500)).await;
+    let refused = store.create_post(new_post(user.id, "x")).await;
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+    store.ping().await.unwrap();
+    while let Some(held) = holds.join_next().await {
+        held.unwrap().unwrap();
+    }
+    store.create_post(new_post(user.id, "y")).await.unwrap();
+    assert_eq!(store.user(user.id).await.unwrap().posts, 1);
+}
+
 #[tokio::test]
 async fn missing_server_is_unavailable() {
     let error = MysqlStore::open("mysql://u:p@127.0.0.1:9/db")

@@ -81,7 +81,9 @@ impl Core {
             let vouches = || known.vouches_for([bucket].into_iter());
             if vouches() {
                 let found = member.call(read(Arc::clone(&member.store))).await;
-                if vouches() || matches!(found, Err(StoreError::Unavailable(_))) {
+                if vouches()
+                    || matches!(found, Err(StoreError::Unavailable(_) | StoreError::Busy(_)))
+                {
                     return found;
                 }
             }

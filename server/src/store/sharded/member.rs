@@ -38,7 +38,8 @@ impl Member {
         }
     }
 
-    /// Calls the shard. `Unavailable`, at once, while its circuit is open.
+    /// Calls the shard. `Unavailable`, at once, while its circuit is open. A call that was not made, since too many are, says
+    /// nothing of the shard.
     pub(super) async fn call<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
@@ -55,6 +56,7 @@ impl Member {
         };
         match &done {
             Err(error @ StoreError::Unavailable(_)) => self.circuit.failed(admission, error),
+            Err(StoreError::Busy(_)) => {}
             _ => self.circuit.succeeded(),
         }
         let is_failed = matches!(done, Err(StoreError::Unavailable(_)));
@@ -142,6 +144,21 @@ mod tests {
         let ended = deadline::within(limit, member.call(hang())).await;
         assert!(ended.is_none_or(|ended| ended.is_err()));
         assert!(began.elapsed() < PROBE_TIMEOUT, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn calls_that_were_not_made_open_no_circuit() {
+        let (_folder, member) = member().await;
+        for _ in 0..3 * FAILURES_MAX {
+            let busy = async { Err::<(), _>(StoreError::Busy("many".to_owned())) };
+            assert!(member.call(busy).await.is_err());
+        }
+        assert!(member.responds());
+        // Nor do they close it.
+        open_circuit(&member).await;
+        let busy = async { Err::<(), _>(StoreError::Busy("many".to_owned())) };
+        assert!(member.call(busy).await.is_err());
+        assert!(!member.responds());
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ impl Outbox for ShardedStore {
             match found {
                 Ok(found) => notes.extend(found),
                 // Its notes stay until it is back.
-                Err(StoreError::Unavailable(_)) => {}
+                Err(StoreError::Unavailable(_) | StoreError::Busy(_)) => {}
                 Err(error) => return Err(error),
             }
         }

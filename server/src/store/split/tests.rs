@@ -323,7 +323,7 @@ async fn concurrent_primary_reads_are_bounded() {
     for read in reads {
         match read.await.unwrap() {
             Err(StoreError::NotFound) => {}
-            Err(StoreError::Unavailable(_)) => rejected += 1,
+            Err(StoreError::Busy(_)) => rejected += 1,
             other => panic!("{other:?}"),
         }
     }

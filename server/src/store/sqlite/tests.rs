@@ -114,7 +114,7 @@ async fn full_queue_rejects_without_losing_writes() {
         for write in writes {
             match write.await.unwrap() {
                 Ok(_) => stored += 1,
-                Err(StoreError::Unavailable(_)) => rejected += 1,
+                Err(StoreError::Busy(_)) => rejected += 1,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -147,9 +147,9 @@ impl Writer {
         self.queue.try_send(job).map_err(|error| {
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
             match error {
-                TrySendError::Full(_) => StoreError::Unavailable(format!(
-                    "the queue of {QUEUE_WRITES_MAX} writes is full"
-                )),
+                TrySendError::Full(_) => {
+                    StoreError::Busy(format!("the queue of {QUEUE_WRITES_MAX} writes is full"))
+                }
                 TrySendError::Disconnected(_) => stopped(),
             }
         })

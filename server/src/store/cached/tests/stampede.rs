@@ -127,7 +127,7 @@ async fn concurrent_store_reads_are_bounded() {
     for read in reads {
         match read.await.unwrap() {
             Ok(_) | Err(StoreError::NotFound) => {}
-            Err(StoreError::Unavailable(_)) => rejected += 1,
+            Err(StoreError::Busy(_)) => rejected += 1,
             Err(error) => panic!("{error}"),
         }
     }

@@ -4,6 +4,7 @@
 //! code of `tenfold agent`: each has its own connection, keys and clock rounds, and sends its own record. Only the generator is
 //! shared: a single one sends load, and every agent reports its progress and its record as its own.
 
+pub(crate) mod arguments;
 mod nats;
 mod page;
 pub(crate) mod simulated;
@@ -15,8 +16,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use self::arguments::AgentsArguments;
 use self::trial::Trial;
-use crate::cli::AgentsArguments;
 use crate::generator::server::{Server, ServerKind};
 use crate::output;
 use crate::workshop::Workshop;

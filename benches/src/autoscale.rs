@@ -2,6 +2,7 @@
 //!
 //! It first searches the rate that the smallest group sustains. The loads are multiples of that rate.
 
+pub(crate) mod arguments;
 pub(crate) mod load;
 mod page;
 pub(crate) mod policy;
@@ -14,9 +15,9 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::knee::SearchReport;
 
+use self::arguments::AutoscaleArguments;
 use crate::autoscale::policy::{FEWEST, Schedule, needed};
 use crate::autoscale::turn::{Load, Stage, Turn, changes_of_direction};
-use crate::cli::AutoscaleArguments;
 use crate::output;
 use crate::workshop::Workshop;
 use crate::workshop::interrupt::{Interrupt, Interrupted};

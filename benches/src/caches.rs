@@ -3,6 +3,7 @@
 //!
 //! Browsers ask an edge over plain HTTP, since TLS is no cache. Each level has a switch: a turn with all of them, then one without each.
 
+pub(crate) mod arguments;
 mod browser;
 mod counters;
 mod page;
@@ -18,9 +19,9 @@ use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 use tenfold_simulation::cache::zipfian;
 
+use self::arguments::CachesArguments;
 use self::browser::{Browser, Connection, End, Read};
 use self::counters::Counters;
-use crate::cli::CachesArguments;
 use crate::output;
 use crate::stages::Variant;
 use crate::stages::box_use::BoxUse;

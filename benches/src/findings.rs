@@ -4,6 +4,7 @@
 //! The diagnosis is `tenfold profile`. It gets the address of the service, and of a component behind it whose address an operator would
 //! know.
 
+pub(crate) mod arguments;
 mod component;
 mod page;
 mod planted;
@@ -15,7 +16,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::FindingsArguments;
+use self::arguments::FindingsArguments;
 use crate::findings::planted::PLANTED;
 use crate::findings::trial::Trial;
 use crate::output;

@@ -4,6 +4,7 @@
 //! shuffled with the seed, so that changes of the machine affect all kinds equally. Their rounds are
 //! recorded, and thousands of further gates are resampled from those of the build against itself.
 
+pub(crate) mod arguments;
 mod effects;
 mod end_to_end;
 mod figures;
@@ -31,7 +32,7 @@ pub(crate) use effects::MeasuredEffect;
 pub(crate) use figures::{Figures, KindFigures};
 pub(crate) use kind::Kind;
 
-use crate::cli::GateArguments;
+use self::arguments::GateArguments;
 use crate::gate::end_to_end::GateJob;
 use crate::gate::record::{GateRun, Header, Mishap, RECORD_VERSION, Record};
 use crate::gate::sizing::Sizing;

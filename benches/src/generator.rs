@@ -1,5 +1,6 @@
 //! Benchmark `generator`: compares the generator with its peers.
 
+pub(crate) mod arguments;
 mod comparison;
 mod goals;
 mod install;
@@ -16,13 +17,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use self::arguments::{GeneratorArguments, Part};
 use self::comparison::Comparison;
 use self::parts::table::Ready;
 use self::parts::{maximum, memory, precision, scale, table};
 use self::peer::{PEERS, Pace, Peer, TENFOLD};
 use self::record::{PeerEntry, RECORD_VERSION, Record, Settings};
 use self::server::{Server, ServerKind};
-use crate::cli::{GeneratorArguments, Part};
 use crate::output;
 use crate::workshop::interrupt::Interrupt;
 use crate::workshop::progress::report;

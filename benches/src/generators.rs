@@ -3,6 +3,7 @@
 //!
 //! A machine of two cores shows in this way what a bigger one gains by more generators, as long as generators and server fit on it.
 
+pub(crate) mod arguments;
 mod page;
 mod trial;
 
@@ -13,7 +14,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use tenfold_lab::ControlGroups;
 
-use crate::cli::GeneratorsArguments;
+use self::arguments::GeneratorsArguments;
 use crate::generator::server::{Server, ServerKind};
 use crate::output;
 use crate::workshop::interrupt::{Interrupt, Interrupted};

@@ -1,5 +1,6 @@
 //! Benchmark `hops`: cost of dividing the service into parts that call each other, at the same rate and size of boxes.
 
+pub(crate) mod arguments;
 mod page;
 
 use std::path::Path;
@@ -9,7 +10,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::HopsArguments;
+use self::arguments::HopsArguments;
 use crate::output;
 use crate::output::spread::Spread;
 use crate::stages::Variant;

@@ -3,6 +3,7 @@
 //! Simulated services are queues in virtual time. Real ones are a server with a number of permits of a fixed time,
 //! searched by `tenfold knee`.
 
+pub(crate) mod arguments;
 mod page;
 pub(crate) mod permits;
 pub(crate) mod real;
@@ -14,7 +15,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::knee::Goal;
 
-use crate::cli::KneeArguments;
+use self::arguments::KneeArguments;
 use crate::output;
 use crate::workshop::Workshop;
 use crate::workshop::interrupt::{Interrupt, Interrupted};

@@ -3,6 +3,7 @@
 //! Statements run within the database, in loops, so that no client is measured. Identifiers of posts begin with their time, so a
 //! month is a range of them, and the primary key stays as it is.
 
+pub(crate) mod arguments;
 mod page;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use tenfold_lab::{Allowances, Lab, LabOptions, RoleAllowance};
 
-use crate::cli::MonthsArguments;
+use self::arguments::MonthsArguments;
 use crate::output;
 use crate::output::spread::Spread;
 use crate::workshop::Workshop;

@@ -2,6 +2,7 @@
 //!
 //! The drivers of the stores are behind the feature `nosql`, since no other benchmark needs them.
 
+pub(crate) mod arguments;
 #[cfg(feature = "nosql")]
 mod measurement;
 mod page;
@@ -20,7 +21,7 @@ pub(crate) use self::measurement::run;
 
 /// Reports that the drivers are missing.
 #[cfg(not(feature = "nosql"))]
-pub(crate) fn run(_: &crate::cli::NosqlArguments) -> anyhow::Result<()> {
+pub(crate) fn run(_: &crate::nosql::arguments::NosqlArguments) -> anyhow::Result<()> {
     anyhow::bail!("this binary was compiled without the `nosql` feature; use `scripts/bench nosql`")
 }
 

@@ -1,5 +1,6 @@
 //! Benchmark `overload`: uploads at twice the rate that a worker sustains, with a bounded queue and with one without a bound.
 
+pub(crate) mod arguments;
 mod page;
 mod samples;
 
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
+use self::arguments::OverloadArguments;
 use self::samples::{Curve, Samples};
-use crate::cli::OverloadArguments;
 use crate::output;
 use crate::stages::Variant;
 use crate::stages::stage_lab::StageLab;

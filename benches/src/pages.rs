@@ -1,11 +1,45 @@
 //! Pages of benchmarks, written anew from their figures.
 
-use crate::cli::{Benchmark, PageArguments};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
 use crate::stages::Load;
 use crate::{
     agents, autoscale, caches, findings, gate, generator, generators, hops, knee, months, nosql,
     overload, plan, stages,
 };
+
+/// Options of the pages.
+#[derive(Debug, Args)]
+pub(crate) struct PageArguments {
+    /// Benchmarks whose figures are in the directory
+    #[arg(required = true, value_name = "BENCHMARKS")]
+    pub(crate) benchmarks: Vec<Benchmark>,
+    /// Directory of their JSON files, and for the pages
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+/// A benchmark with a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Benchmark {
+    Generator,
+    Generators,
+    Gate,
+    Stages,
+    Writes,
+    Findings,
+    Knee,
+    Plan,
+    Autoscale,
+    Nosql,
+    Hops,
+    Caches,
+    Overload,
+    Months,
+    Agents,
+}
 
 /// Writes the pages.
 pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 //! Servers with permits have a known capacity; their service times come from a run at a tenth of it. The stages of the
 //! reference service are climbed by `tenfold ladder`, loaded with 70% of each knee, and simulated by `tenfold plan --simulate`.
 
+pub(crate) mod arguments;
 mod climbed;
 mod page;
 mod permitted;
@@ -13,7 +14,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::plan::SimulatedStep;
 
-use crate::cli::PlanArguments;
+use self::arguments::PlanArguments;
 use crate::output;
 use crate::plan::permitted::Permitted;
 use crate::workshop::Workshop;

@@ -3,6 +3,7 @@
 //! Each stage comes up with its data set. The rate is doubled until an objective is missed, then bisected. The
 //! usage of the boxes is read before and after each step.
 
+pub(crate) mod arguments;
 pub(crate) mod box_use;
 mod climb;
 mod figures;
@@ -23,7 +24,7 @@ pub(crate) use figures::{Benchmark, StageFigures, StagesFigures};
 pub(crate) use hit_rate::HitRate;
 pub(crate) use step::{Step, milliseconds};
 
-use crate::cli::StagesArguments;
+use self::arguments::StagesArguments;
 use crate::output;
 use crate::stages::stage_lab::StageLab;
 use crate::workshop::Workshop;

@@ -13,7 +13,7 @@ use tenfold_measure::{
     Event, Exit, Job, MeasureError, Message, Messages, Worker, shared_clock, start_process,
 };
 
-use crate::cli::SimulatedAgentsArguments;
+use crate::agents::arguments::SimulatedAgentsArguments;
 use crate::workshop::progress::report;
 
 /// Part of the sentence of an agent that waits for runs.

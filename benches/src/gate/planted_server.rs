@@ -12,7 +12,7 @@ use axum::serve::ListenerExt as _;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::net::TcpListener;
 
-use crate::cli::PlantedArguments;
+use crate::gate::arguments::PlantedArguments;
 
 /// Number of steps to measure the speed of this machine.
 const STEPS_MEASURED: u64 = 20_000_000;

@@ -18,7 +18,7 @@ use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::cli::PermitsArguments;
+use crate::knee::arguments::PermitsArguments;
 
 /// Permits, each with the time at which it is free.
 #[derive(Debug)]

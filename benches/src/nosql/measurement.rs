@@ -16,7 +16,7 @@ use self::operation::Operation;
 use self::stores::Stores;
 use super::question::Question;
 use super::{NosqlFigures, OperationFigures, QuestionFigures, SideFigures, page};
-use crate::cli::NosqlArguments;
+use crate::nosql::arguments::NosqlArguments;
 use crate::output;
 use crate::output::spread::Spread;
 use crate::workshop::interrupt::{Interrupt, Interrupted};

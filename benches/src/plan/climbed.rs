@@ -10,7 +10,7 @@ use tenfold_analysis::ladder::{LadderReport, Step};
 use tenfold_analysis::plan::SimulatedStep;
 use tenfold_run_dir::box_use::role_of;
 
-use crate::cli::PlanArguments;
+use crate::plan::arguments::PlanArguments;
 use crate::workshop::Workshop;
 use crate::workshop::progress::report;
 use crate::workshop::tenfold_run::{owned, tenfold};

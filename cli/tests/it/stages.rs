@@ -7,6 +7,7 @@
     reason = "helpers may panic and print like the tests that call them"
 )]
 
+mod alerts;
 mod autoscaled;
 mod balanced;
 mod cached;

@@ -9,7 +9,7 @@ use super::load::Load;
 use super::stage::{Stage, lacks};
 
 /// Programs of the stage, and those that watch it.
-const PROGRAMS: &[&str] = &[
+pub(super) const PROGRAMS: &[&str] = &[
     "mariadbd",
     "mariadb",
     "mariabackup",
@@ -53,18 +53,37 @@ impl Stage {
     }
 
     /// Waits until the log of incidents has a line of an alert with a status. Returns the line.
-    async fn incident(&self, name: &str, status: &str) -> Value {
+    pub(super) async fn incident(&self, name: &str, status: &str) -> Value {
+        let is_it = |line: &Value| line["alert"] == name && line["status"] == status;
+        self.incident_that(&format!("{name} {status}"), is_it).await
+    }
+
+    /// Like [`Stage::incident`], of an alert with a label.
+    pub(super) async fn incident_with(
+        &self,
+        name: &str,
+        status: &str,
+        label: &str,
+        value: &str,
+    ) -> Value {
+        let is_it = |line: &Value| {
+            line["alert"] == name && line["status"] == status && line["labels"][label] == value
+        };
+        self.incident_that(&format!("{name} {status} {label}={value}"), is_it)
+            .await
+    }
+
+    async fn incident_that(&self, wanted: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let text = std::fs::read_to_string(self.file("incidents.jsonl")).unwrap_or_default();
             let mut lines = text
                 .lines()
                 .map(|line| serde_json::from_str::<Value>(line).unwrap());
-            if let Some(line) = lines.find(|line| line["alert"] == name && line["status"] == status)
-            {
+            if let Some(line) = lines.find(&is_it) {
                 return line;
             }
-            assert!(Instant::now() < deadline, "{name} {status}: {text}");
+            assert!(Instant::now() < deadline, "{wanted}: {text}");
             sleep(Duration::from_millis(300)).await;
         }
     }

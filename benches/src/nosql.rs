@@ -12,6 +12,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(not(feature = "nosql"))]
+use self::arguments::NosqlArguments;
 use crate::nosql::question::Question;
 use crate::output;
 use crate::output::spread::Spread;
@@ -21,7 +23,7 @@ pub(crate) use self::measurement::run;
 
 /// Reports that the drivers are missing.
 #[cfg(not(feature = "nosql"))]
-pub(crate) fn run(_: &crate::nosql::arguments::NosqlArguments) -> anyhow::Result<()> {
+pub(crate) fn run(_: &NosqlArguments) -> anyhow::Result<()> {
     anyhow::bail!("this binary was compiled without the `nosql` feature; use `scripts/bench nosql`")
 }
 

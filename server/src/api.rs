@@ -49,6 +49,8 @@ const JOB_WAITERS_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
+    /// The same without the cache in front of it.
+    beneath_cache: Arc<dyn Store>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) store_waits: Arc<StoreWaits>,
     pub(crate) files: Arc<dyn Files>,
@@ -83,10 +85,10 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Creates the state.
+    /// Creates the state, with a store and the one beneath its cache.
     pub(crate) fn new(
         config: &Config,
-        store: Arc<dyn Store>,
+        (store, beneath_cache): (Arc<dyn Store>, Arc<dyn Store>),
         sessions: Arc<dyn Sessions>,
         files: Arc<dyn Files>,
         jobs: Option<Intake>,
@@ -95,6 +97,7 @@ impl App {
     ) -> Self {
         Self {
             store,
+            beneath_cache,
             sessions,
             store_waits: Arc::clone(store_waits),
             files,

@@ -33,7 +33,8 @@ mod tls;
 mod transport;
 
 use acceptor::SocketFile;
-use composition::{Composed, archive, compose};
+pub(crate) use composition::Composed;
+use composition::{archive, compose};
 use listener::Listener;
 pub use transport::TlsError;
 use transport::{Plain, Tls, Transport};
@@ -171,9 +172,14 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     start_composed(config, Composed::of(store)).await
 }
 
-async fn start_composed(config: Config, composed: Composed) -> Result<Server, ServeError> {
+/// Starts the service on a composed store.
+pub(crate) async fn start_composed(
+    config: Config,
+    composed: Composed,
+) -> Result<Server, ServeError> {
     let Composed {
         store,
+        beneath_cache,
         sharded,
         feeds,
         photos,
@@ -273,7 +279,7 @@ async fn start_composed(config: Config, composed: Composed) -> Result<Server, Se
     }
     let app = Arc::new(App::new(
         &config,
-        store.clone(),
+        (store.clone(), beneath_cache),
         sessions,
         files,
         jobs.as_ref().map(Jobs::intake),

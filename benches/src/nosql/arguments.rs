@@ -11,10 +11,6 @@ use crate::cli::positive;
 
 /// Options of the comparison of stores.
 #[derive(Debug, Args)]
-#[cfg_attr(
-    not(feature = "nosql"),
-    expect(dead_code, reason = "only the measurement reads them")
-)]
 pub(crate) struct NosqlArguments {
     /// Questions to ask [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]

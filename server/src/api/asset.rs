@@ -255,7 +255,7 @@ mod tests {
         let (_stop, stopped) = tokio::sync::watch::channel(false);
         let app = App::new(
             &config,
-            store,
+            (store.clone(), store),
             std::sync::Arc::new(sessions),
             files.clone(),
             None,

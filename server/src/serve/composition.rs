@@ -20,8 +20,10 @@ use crate::telemetry::FeedDesk;
 use crate::warehouse::{Archive, ArchivedStore, Mover};
 
 /// A store, and what else uses its databases.
-pub(super) struct Composed {
+pub(crate) struct Composed {
     pub(super) store: Arc<dyn Store>,
+    /// The same without the cache in front of it.
+    pub(super) beneath_cache: Arc<dyn Store>,
     /// `None` if the store has no shards.
     pub(super) sharded: Option<Arc<ShardedStore>>,
     /// `None` if feeds are not written.
@@ -32,12 +34,22 @@ pub(super) struct Composed {
 
 impl Composed {
     /// A store alone.
-    pub(super) fn of(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn of(store: Arc<dyn Store>) -> Self {
         Self {
+            beneath_cache: Arc::clone(&store),
             store,
             sharded: None,
             feeds: None,
             photos: None,
+        }
+    }
+
+    /// Puts a cache in front of the store.
+    pub(crate) fn cached(self, cache: Arc<dyn Cache>, options: CacheOptions) -> Self {
+        let store = Arc::clone(&self.beneath_cache);
+        Self {
+            store: Arc::new(CachedStore::new(store, cache, options)),
+            ..self
         }
     }
 }
@@ -61,7 +73,7 @@ pub(super) async fn compose(config: &Config) -> Result<Composed, ServeError> {
             settling: config.replica_lag_max + Duration::from_secs(1),
             ..config.cache.clone()
         };
-        composed.store = Arc::new(CachedStore::new(composed.store, cache, options));
+        composed = composed.cached(cache, options);
     }
     if !config.edges.urls.is_empty() {
         // Above the cache: an edge that asks after a purge gets the new value.
@@ -174,6 +186,7 @@ async fn databases(
         store = Arc::new(FeedStore::new(store, Arc::clone(&feeds.feeds), announcer));
     }
     Ok(Composed {
+        beneath_cache: Arc::clone(&store),
         store,
         sharded,
         feeds,

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 use super::*;
+use crate::cache::MemoryCache;
 use crate::config::{Config, Role, ServiceOptions};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
@@ -14,13 +17,17 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 use crate::polyglot::{self, Sessions, StoreSessions};
-use crate::serve::{Server, start_with};
-use crate::store::{MemoryStore, Store, WriteStats, contract};
+use crate::serve::{Composed, Server, start_composed};
+use crate::store::{CacheOptions, CachedStore, MemoryStore, Store, WriteStats, contract};
 
 const KEY: &str = "a-key-of-the-parts";
 
 /// Starts a part on a store.
 async fn part(role: Role, store: Arc<dyn Store>) -> Server {
+    composed_part(role, Composed::of(store)).await
+}
+
+async fn composed_part(role: Role, composed: Composed) -> Server {
     let folder = std::env::temp_dir().join("tenfold-no-files");
     let mut config = Config::new("memory:", format!("file:{}", folder.display()));
     config.admin = None;
@@ -31,7 +38,7 @@ async fn part(role: Role, store: Arc<dyn Store>) -> Server {
         users: Some("http://127.0.0.1:9".to_owned()),
         posts: None,
     };
-    start_with(config, store).await.unwrap()
+    start_composed(config, composed).await.unwrap()
 }
 
 fn remote(part: &'static str, server: &Server) -> Arc<dyn Remote> {
@@ -255,4 +262,34 @@ async fn dead_process_is_left_out_and_wrong_key_is_refused() {
         let error = ask::<User>(&*dead, &call).await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     }
+}
+
+/// Both parts look in the same cache: the one that asks holds the lease of the value that it asks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn call_does_not_wait_for_the_lease_of_its_caller() {
+    let cache = Arc::new(MemoryCache::new(1 << 20));
+    // Far longer than the time that a call may take.
+    let options = CacheOptions {
+        lease: Duration::from_secs(60),
+        lease_wait: Duration::from_secs(50),
+        ..CacheOptions::default()
+    };
+    let base = Arc::new(MemoryStore::default());
+    let author = base.create_user(contract::new_user("ada")).await.unwrap();
+    let post = contract::new_post(author.id, "x");
+    let post = base.create_post(post).await.unwrap();
+    let posts = Composed::of(base.clone()).cached(cache.clone(), options.clone());
+    let posts_server = composed_part(Role::Posts, posts).await;
+    let divided = DividedStore::new(Users::Here(base), remote("posts", &posts_server));
+    let users = CachedStore::new(Arc::new(divided), cache, options);
+    let reads = async {
+        assert_eq!(users.user(author.id).await.unwrap().posts, 1);
+        let page = Page::new(None, 10);
+        assert_eq!(
+            users.posts_by(author.id, page).await,
+            Ok(vec![post.clone()])
+        );
+        assert_eq!(users.post(post.id).await, Ok(post));
+    };
+    timeout(Duration::from_secs(20), reads).await.unwrap();
 }

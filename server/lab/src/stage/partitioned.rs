@@ -174,10 +174,11 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         caches_assets: options.web_cache,
         health_path: HEALTH_PATH,
     })?;
-    let others = apps.split_off(1).into_iter().chain(edge_plans);
+    let others = apps.split_off(1).into_iter();
     let front = others.chain(workers).chain(balancers).collect();
+    // The edges last: one that did not find the service at its start answers 503 for a second.
     Ok(StagePlan {
-        waves: vec![data, apps, front],
+        waves: vec![data, apps, front, edge_plans],
         entrance,
         flows: tiers.flows,
         scaling: None,

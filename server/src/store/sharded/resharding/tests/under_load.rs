@@ -41,7 +41,7 @@ fn mover(users: &Arc<dyn Directory>, shards: &BTreeMap<String, Arc<dyn Shard>>) 
 }
 
 /// Longest time for which a client tries again: a bucket whose mover was killed is writable once the next one goes on.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Repeats a write that was refused because its bucket moves. Nothing was written then.
 async fn written<T, F>(mut write: impl FnMut() -> F) -> T
